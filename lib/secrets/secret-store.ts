@@ -1,0 +1,13 @@
+/** Secret names are partitioned by role, because IAM hangs on them: `<prefix>/<role>/<name>`. */
+export type SecretRole = 'webhook' | 'git' | 'cluster-apply' | 'cluster-read' | 'hash-key';
+
+export interface SecretStore {
+  /**
+   * The current value. Cached briefly; `fresh` refetches (after a rejection).
+   * @throws HoldfastError `secret-missing` (never names a value)
+   */
+  get(role: SecretRole, name: string, options?: { readonly fresh?: boolean }): Promise<string>;
+  /** For the command line only; functions have no right to write. */
+  put(role: SecretRole, name: string, value: string): Promise<void>;
+  delete(role: SecretRole, name: string): Promise<void>;
+}
