@@ -48,4 +48,6 @@ export interface Root {
   readonly ref: GitRef;
   readonly path: string;
   readonly cluster: ClusterName;
+  /** Added to the generation of the root's ref, and raised when the root itself is changed, so that the order only grows. */
+  readonly base: number;
 }
