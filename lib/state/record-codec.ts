@@ -1,3 +1,4 @@
+import { brotliCompressSync, brotliDecompressSync } from 'node:zlib';
 import { HoldfastError } from '../model/errors.ts';
 import type { RecordKey, RecordTable, TableRecord, WriteCondition } from './record-table.ts';
 
@@ -11,7 +12,7 @@ export interface Versioned<T> {
  * must not write over what it does not understand.
  */
 export function decode<T extends { readonly schema: number }>(record: TableRecord, newest = 1): Versioned<T> {
-  const value = JSON.parse(record.body) as T;
+  const value = JSON.parse(bodyOf(record)) as T;
   if (typeof value.schema !== 'number' || value.schema > newest) {
     throw new HoldfastError(
       'state-schema',
@@ -20,6 +21,20 @@ export function decode<T extends { readonly schema: number }>(record: TableRecor
     );
   }
   return { version: record.version, value };
+}
+
+/** Above this a body is stored compressed: an item holds 400 KB, and a run may report thousands of errors. */
+const PLAIN_BODY_LIMIT = 32_000;
+const MAX_BODY_BYTES = 64 * 1024 * 1024;
+
+export function encode(value: unknown): Pick<TableRecord, 'body' | 'bytes'> {
+  const body = JSON.stringify(value);
+  return body.length <= PLAIN_BODY_LIMIT ? { body } : { body: '', bytes: brotliCompressSync(body) };
+}
+
+function bodyOf(record: TableRecord): string {
+  if (record.body !== '' || record.bytes === undefined) return record.body;
+  return brotliDecompressSync(record.bytes, { maxOutputLength: MAX_BODY_BYTES }).toString();
 }
 
 export async function read<T extends { readonly schema: number }>(
@@ -34,7 +49,7 @@ export async function read<T extends { readonly schema: number }>(
 export async function compareAndSwap<T extends { readonly schema: number }, R>(
   table: RecordTable,
   key: RecordKey,
-  decide: (current: T | undefined) => { readonly next?: T; readonly result: R },
+  decide: (current: T | undefined) => { readonly next?: T | undefined; readonly result: R },
   indexOf: (next: T) => Pick<TableRecord, 'list' | 'due'> = () => ({}),
 ): Promise<R> {
   for (let round = 0; round < 100; round++) {

@@ -59,7 +59,7 @@ export interface StateStore {
   getRegistry(root: RootId): Promise<RegistryState>;
   changeRegistry<R>(
     root: RootId,
-    decide: (registry: RegistryState) => { readonly next?: RegistryState; readonly result: R },
+    decide: (registry: RegistryState) => { readonly next?: RegistryState | undefined; readonly result: R },
   ): Promise<R>;
 
   putCluster(cluster: Cluster): Promise<void>;

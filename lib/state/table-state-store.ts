@@ -2,15 +2,27 @@ import type { Root } from '../model/application.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { ClusterName, RootId, SourceId, TargetId } from '../model/ids.ts';
 import { initialRegistry, type RegistryState } from '../model/registry.ts';
+import type { BlobPointer } from '../model/inventory.ts';
 import type { Run } from '../model/run.ts';
 import type { Source } from '../model/source.ts';
-import { initialSourceState, sourceTransition, type SourceState } from '../model/source-state.ts';
+import {
+  initialSourceState,
+  sourceTransition,
+  type SourceState,
+  type SourceTransition,
+} from '../model/source-state.ts';
 import { dueAt, type TargetState } from '../model/target-state.ts';
 import { transition, type Transition } from '../model/target-transitions.ts';
 import { dropBlobs, getBlob, putBlob } from './blobs.ts';
-import { compareAndSwap, decode, read } from './record-codec.ts';
+import { compareAndSwap, decode, encode, read } from './record-codec.ts';
 import type { RecordKey, RecordTable, TableRecord } from './record-table.ts';
 import type { BlobOwner, ClusterScan, DriftReport, StateStore } from './state-store.ts';
+
+interface Heartbeat {
+  readonly schema: 1;
+  readonly epoch: number;
+  readonly expiresAt: number;
+}
 
 /** Days that the record of a run is kept. */
 const RUN_RETENTION_DAYS = 90;
@@ -30,7 +42,7 @@ const dueShard = (id: TargetId): string => `DUE#${id[0] ?? '0'}`;
 /** The state room over any RecordTable: DynamoDB in production and locally, memory in the model tests. */
 export function tableStateStore(table: RecordTable): StateStore {
   const put = (key: RecordKey, value: unknown, extra: Partial<TableRecord> = {}) =>
-    table.put({ ...key, version: 1, body: JSON.stringify(value), ...extra }, 'always');
+    table.put({ ...key, version: 1, ...encode(value), ...extra }, 'always');
   const get = async <T extends { readonly schema: number }>(key: RecordKey) =>
     (await read<T>(table, key))?.value;
   const listAll = async <T extends { readonly schema: number }>(listKey: string) => {
@@ -50,12 +62,16 @@ export function tableStateStore(table: RecordTable): StateStore {
     listSources: () => listAll<Source>('SOURCE'),
     getSourceState: async (id) => (await get<SourceState>(sourceKey(id, 'STATE'))) ?? initialSourceState(id),
     changeSource: (id, event) =>
-      compareAndSwap(table, sourceKey(id, 'STATE'), (current: SourceState | undefined) => {
-        const state = current ?? initialSourceState(id);
-        const outcome = sourceTransition(state, event);
-        if (outcome.kind === 'none') return { result: { state, transition: outcome } };
-        return { next: outcome.next, result: { state: outcome.next, transition: outcome } };
-      }),
+      compareAndSwap<SourceState, { readonly state: SourceState; readonly transition: SourceTransition }>(
+        table,
+        sourceKey(id, 'STATE'),
+        (current: SourceState | undefined) => {
+          const state = current ?? initialSourceState(id);
+          const outcome = sourceTransition(state, event);
+          if (outcome.kind === 'none') return { result: { state, transition: outcome } };
+          return { next: outcome.next, result: { state: outcome.next, transition: outcome } };
+        },
+      ),
     async rootsOfSource(id) {
       const links = await table.query(`SOURCE#${id}`, 'ROOT#');
       return links.map(({ sk }) => idIn<RootId>(sk));
@@ -105,16 +121,13 @@ export function tableStateStore(table: RecordTable): StateStore {
         indexesOf,
       ),
     async heartbeat(id, epoch, expiresAt) {
-      return compareAndSwap(
-        table,
-        targetKey(id, 'HEARTBEAT'),
-        (current: { readonly schema: 1; readonly epoch: number; readonly expiresAt: number } | undefined) =>
-          current !== undefined && current.epoch > epoch
-            ? { result: false }
-            : { next: { schema: 1, epoch, expiresAt }, result: true },
+      return compareAndSwap<Heartbeat, boolean>(table, targetKey(id, 'HEARTBEAT'), (current) =>
+        current !== undefined && current.epoch > epoch
+          ? { result: false }
+          : { next: { schema: 1, epoch, expiresAt }, result: true },
       );
     },
-    getHeartbeat: (id) => get(targetKey(id, 'HEARTBEAT')),
+    getHeartbeat: (id) => get<Heartbeat>(targetKey(id, 'HEARTBEAT')),
     async listTargets(cluster) {
       const keys = await table.list('TARGET', cluster === undefined ? '' : `${cluster}/`);
       return keys.map(({ pk }) => idIn<TargetId>(pk));
@@ -141,9 +154,16 @@ export function tableStateStore(table: RecordTable): StateStore {
     },
 
     async putDrift(report) {
-      await put(targetKey(report.target, 'DRIFT'), report);
+      const pointer = await putBlob(table, `DRIFT#${report.target}`, report);
+      await put(targetKey(report.target, 'DRIFT'), { schema: 1, pointer });
+      await dropBlobs(table, `DRIFT#${report.target}`, new Set([pointer.digest]));
     },
-    getDrift: (target) => get<DriftReport>(targetKey(target, 'DRIFT')),
+    async getDrift(target) {
+      const item = await get<{ readonly schema: 1; readonly pointer: BlobPointer }>(
+        targetKey(target, 'DRIFT'),
+      );
+      return item && getBlob<DriftReport>(table, `DRIFT#${target}`, item.pointer);
+    },
     async putClusterScan(scan) {
       await put(clusterKey(scan.cluster, 'SCAN'), scan);
     },
