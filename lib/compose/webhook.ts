@@ -1,0 +1,61 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import type { Log } from '../model/log.ts';
+import { createSqsWakeQueue } from '../queue/sqs-wake-queue.ts';
+import { createSecretsManagerStore } from '../secrets/secrets-manager-store.ts';
+import { dynamoTable } from '../state/table.ts';
+import { tableStateStore } from '../state/table-state-store.ts';
+import { readFollowedRefs } from '../webhook/followed-refs.ts';
+import type { ReceiveWebhookDeps } from '../webhook/receive-webhook.ts';
+import { createRefetchGate } from '../webhook/refetch-gate.ts';
+import { rememberUnknownSources } from '../webhook/source-lookup.ts';
+import type { AwsClients } from './aws.ts';
+import { createJsonLog } from './json-log.ts';
+import { type Environment, type InstallationNames, namesFromEnvironment } from './names.ts';
+
+// Nothing of rendering, Git or Kubernetes may be imported here: a Git host waits for this function's cold start.
+
+export interface WebhookParts {
+  readonly clients: Pick<AwsClients, 'dynamodb' | 'sqs' | 'secretsManager'>;
+  readonly names: Pick<InstallationNames, 'table' | 'sourceQueueUrl' | 'targetQueueUrl' | 'secretPrefix'>;
+  readonly log: Log;
+}
+
+/** Holds the caches of one process: compose once, not per request. */
+export function composeWebhook({ clients, names, log }: WebhookParts): ReceiveWebhookDeps {
+  const state = tableStateStore(dynamoTable({ client: clients.dynamodb, tableName: names.table }));
+  return {
+    sources: rememberUnknownSources({ get: (id) => state.getSource(id) }),
+    secrets: createSecretsManagerStore({
+      secretsManager: clients.secretsManager,
+      prefix: names.secretPrefix,
+    }),
+    queue: createSqsWakeQueue({
+      sqs: clients.sqs,
+      sourceQueueUrl: names.sourceQueueUrl,
+      targetQueueUrl: names.targetQueueUrl,
+    }),
+    followedRefs: (source) => readFollowedRefs(state, source),
+    mayRefetchSecrets: createRefetchGate(),
+    log,
+  };
+}
+
+/**
+ * As the Lambda function finds itself: HOLDFAST_* name the resources, the SDK reads region and credentials.
+ * @throws HoldfastError `invalid-input` naming every variable that is not set
+ */
+export function composeWebhookFromEnvironment(environment: Environment): ReceiveWebhookDeps {
+  // The webhook wakes sources only and may not send to the targets' queue.
+  const names = namesFromEnvironment(environment, ['table', 'sourceQueueUrl', 'secretPrefix']);
+  return composeWebhook({
+    clients: {
+      dynamodb: new DynamoDBClient({}),
+      sqs: new SQSClient({}),
+      secretsManager: new SecretsManagerClient({}),
+    },
+    names: { ...names, targetQueueUrl: '' },
+    log: createJsonLog().child({ function: 'webhook' }),
+  });
+}
