@@ -1,0 +1,107 @@
+import { z } from 'zod';
+import type { Cluster, ClusterCredential } from '../model/cluster.ts';
+import { HoldfastError } from '../model/errors.ts';
+import type { ClusterName } from '../model/ids.ts';
+import type { SecretStore } from '../secrets/secret-store.ts';
+import { connectKube, type ConnectOptions } from './connect-kube.ts';
+import type { ClusterConnector, KubeApi } from './kube-api.ts';
+
+export interface ConnectorDeps {
+  /** The registered cluster, read afresh on every connect; undefined when there is none of that name. */
+  readonly clusters: (name: ClusterName) => Promise<Cluster | undefined>;
+  readonly secrets: SecretStore;
+  /** Passed on to every connection; tests shorten it. */
+  readonly requestTimeoutMs?: number;
+  readonly userAgent?: string;
+  readonly connect?: (options: ConnectOptions) => KubeApi;
+}
+
+interface Open {
+  /** What the connection was made from: another registration means another connection. */
+  readonly registration: string;
+  readonly kube: Promise<KubeApi>;
+}
+
+const CREDENTIAL = z.union([
+  z.strictObject({ token: z.string().min(1) }),
+  z.strictObject({ clientCertificate: z.string().min(1), clientKey: z.string().min(1) }),
+]);
+
+/**
+ * Opens clusters by name and keeps one connection per cluster and role for the life of the process. A registration
+ * that changed gets a new connection; a credential that the cluster refuses is read from the secrets afresh, once.
+ *
+ * @throws HoldfastError `unknown-cluster`, `secret-missing`, `invalid-input` for a secret of another shape
+ */
+export function createConnector(deps: ConnectorDeps): ClusterConnector & { close(): Promise<void> } {
+  const connect = deps.connect ?? connectKube;
+  const open = new Map<string, Open>();
+
+  async function connectCluster(name: ClusterName, role: 'apply' | 'read'): Promise<KubeApi> {
+    const cluster = await deps.clusters(name);
+    if (cluster === undefined) {
+      throw new HoldfastError(
+        'unknown-cluster',
+        `unknown cluster ${JSON.stringify(name)}: register it with "holdfast cluster add", or correct the name`,
+      );
+    }
+    const key = `${role}/${name}`;
+    const secret = role === 'apply' ? cluster.applySecret : cluster.readSecret;
+    const registration = JSON.stringify([cluster.endpoint, cluster.caData, secret]);
+    const found = open.get(key);
+    if (found?.registration === registration) {
+      return found.kube;
+    }
+    const kube = openConnection(cluster, role, secret);
+    open.set(key, { registration, kube });
+    kube.catch(() => {
+      if (open.get(key)?.kube === kube) {
+        open.delete(key);
+      }
+    });
+    // The old one may still carry requests of a run that began before the registration changed; it idles out.
+    return kube;
+  }
+
+  async function openConnection(cluster: Cluster, role: 'apply' | 'read', secret: string): Promise<KubeApi> {
+    const credential = async (fresh: boolean): Promise<ClusterCredential> =>
+      parseCredential(await deps.secrets.get(`cluster-${role}`, secret, { fresh }), role, secret);
+    return connect({
+      name: cluster.name,
+      endpoint: cluster.endpoint,
+      ...(cluster.caData === undefined ? {} : { caData: cluster.caData }),
+      credential: await credential(false),
+      renewCredential: () => credential(true),
+      ...(deps.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: deps.requestTimeoutMs }),
+      ...(deps.userAgent === undefined ? {} : { userAgent: deps.userAgent }),
+    });
+  }
+
+  return {
+    connect: connectCluster,
+    async close() {
+      const all = [...open.values()];
+      open.clear();
+      await Promise.allSettled(all.map(async (each) => (await each.kube).close()));
+    },
+  };
+}
+
+function parseCredential(value: string, role: 'apply' | 'read', secret: string): ClusterCredential {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(value);
+  } catch {
+    // Neither the text nor the parser's message, which quotes it.
+    parsed = undefined;
+  }
+  const result = CREDENTIAL.safeParse(parsed);
+  if (!result.success) {
+    throw new HoldfastError(
+      'invalid-input',
+      `secret "${secret}" in the role cluster-${role} is not a cluster credential: expected JSON {"token"} or ` +
+        '{"clientCertificate", "clientKey"}; register it again with "holdfast cluster add"',
+    );
+  }
+  return result.data;
+}
