@@ -18,7 +18,7 @@ import { type Environment, type InstallationNames, namesFromEnvironment } from '
 
 export interface WebhookParts {
   readonly clients: Pick<AwsClients, 'dynamodb' | 'sqs' | 'secretsManager'>;
-  readonly names: Pick<InstallationNames, 'table' | 'sourceQueueUrl' | 'targetQueueUrl' | 'secretPrefix'>;
+  readonly names: Pick<InstallationNames, 'table' | 'sourceQueueUrl' | 'secretPrefix'>;
   readonly log: Log;
 }
 
@@ -31,11 +31,8 @@ export function composeWebhook({ clients, names, log }: WebhookParts): ReceiveWe
       secretsManager: clients.secretsManager,
       prefix: names.secretPrefix,
     }),
-    queue: createSqsWakeQueue({
-      sqs: clients.sqs,
-      sourceQueueUrl: names.sourceQueueUrl,
-      targetQueueUrl: names.targetQueueUrl,
-    }),
+    // It wakes sources only and may not send to the targets' queue.
+    queue: createSqsWakeQueue({ sqs: clients.sqs, sourceQueueUrl: names.sourceQueueUrl }),
     followedRefs: (source) => readFollowedRefs(state, source),
     mayRefetchSecrets: createRefetchGate(),
     log,
@@ -47,7 +44,6 @@ export function composeWebhook({ clients, names, log }: WebhookParts): ReceiveWe
  * @throws HoldfastError `invalid-input` naming every variable that is not set
  */
 export function composeWebhookFromEnvironment(environment: Environment): ReceiveWebhookDeps {
-  // The webhook wakes sources only and may not send to the targets' queue.
   const names = namesFromEnvironment(environment, ['table', 'sourceQueueUrl', 'secretPrefix']);
   return composeWebhook({
     clients: {
@@ -55,7 +51,7 @@ export function composeWebhookFromEnvironment(environment: Environment): Receive
       sqs: new SQSClient({}),
       secretsManager: new SecretsManagerClient({}),
     },
-    names: { ...names, targetQueueUrl: '' },
+    names,
     log: createJsonLog().child({ function: 'webhook' }),
   });
 }

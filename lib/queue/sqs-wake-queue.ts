@@ -13,7 +13,8 @@ const ATTEMPTS = 3;
 export interface SqsWakeQueueDeps {
   readonly sqs: Pick<SQSClient, 'send'>;
   readonly sourceQueueUrl: string;
-  readonly targetQueueUrl: string;
+  /** Absent in the webhook, which may wake sources only. */
+  readonly targetQueueUrl?: string;
   /** Waits between the attempts of one batch. */
   readonly wait?: (milliseconds: number) => Promise<void>;
 }
@@ -37,10 +38,16 @@ function clampDelay(seconds: number): number {
 
 async function sendAll(
   deps: SqsWakeQueueDeps,
-  queueUrl: string,
+  queueUrl: string | undefined,
   wakeUps: readonly WakeUp[],
   delaySeconds: number,
 ): Promise<void> {
+  if (wakeUps.length === 0) {
+    return;
+  }
+  if (queueUrl === undefined) {
+    throw new HoldfastError('internal', 'this function was given no queue of targets');
+  }
   for (let start = 0; start < wakeUps.length; start += BATCH_SIZE) {
     await sendBatch(deps, queueUrl, wakeUps.slice(start, start + BATCH_SIZE), delaySeconds);
   }
