@@ -45,6 +45,8 @@ export type Inventory = ReadonlyMap<string, InventoryEntry>;
 /** Where an immutable, compressed value of a target is stored: in chunks under its digest. */
 export interface BlobPointer {
   readonly digest: Digest;
+  /** The lease epoch (of a target) or sequence (of a registry) of the writer: what a later writer may clear away. */
+  readonly generation: number;
   readonly chunks: number;
   readonly bytes: number;
 }

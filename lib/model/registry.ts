@@ -16,6 +16,8 @@ import type { BlobPointer } from './inventory.ts';
 export interface RegistryState {
   readonly schema: 1;
   readonly root: RootId;
+  /** Grows with each write that stores children. */
+  readonly seq: number;
   /** The root's own order (`base` + generation of its ref) up to which definitions are registered. Only grows. */
   readonly generation: number;
   /** Closure of the render that the children came from. */
@@ -56,7 +58,7 @@ export interface DefinitionError {
 }
 
 export function initialRegistry(root: RootId): RegistryState {
-  return { schema: 1, root, generation: 0, childCount: 0, leaving: [], errors: [] };
+  return { schema: 1, root, seq: 0, generation: 0, childCount: 0, leaving: [], errors: [] };
 }
 
 /** The root seen as an application: what it declares is registered, everything else in its path goes to its own cluster. */

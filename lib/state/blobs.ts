@@ -1,6 +1,6 @@
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
 import { HoldfastError } from '../model/errors.ts';
-import { sha256, type Digest } from '../model/ids.ts';
+import { sha256 } from '../model/ids.ts';
 import type { BlobPointer } from '../model/inventory.ts';
 import type { RecordTable, TableRecord } from './record-table.ts';
 
@@ -10,7 +10,12 @@ const CHUNK_BYTES = 350_000;
 const MAX_BYTES = 512 * 1024 * 1024;
 
 /** Immutable values next to the item that points at them: written first, under their digest, never in place. */
-export async function putBlob(table: RecordTable, owner: string, value: unknown): Promise<BlobPointer> {
+export async function putBlob(
+  table: RecordTable,
+  owner: string,
+  generation: number,
+  value: unknown,
+): Promise<BlobPointer> {
   const json = Buffer.from(JSON.stringify(value));
   const bytes = brotliCompressSync(json, {
     params: { [constants.BROTLI_PARAM_QUALITY]: 4, [constants.BROTLI_PARAM_SIZE_HINT]: json.length },
@@ -20,14 +25,14 @@ export async function putBlob(table: RecordTable, owner: string, value: unknown)
   for (let start = 0; start < bytes.length; start += CHUNK_BYTES) {
     records.push({
       pk: owner,
-      sk: chunkKey(digest, records.length),
+      sk: chunkKey({ generation, digest }, records.length),
       version: 1,
       body: '{}',
       bytes: bytes.subarray(start, start + CHUNK_BYTES),
     });
   }
   await table.putMany(records);
-  return { digest, chunks: records.length, bytes: bytes.length };
+  return { digest, generation, chunks: records.length, bytes: bytes.length };
 }
 
 /** undefined: it is gone, because the item that pointed at it has moved on. */
@@ -38,7 +43,7 @@ export async function getBlob<T>(
 ): Promise<T | undefined> {
   const keys = Array.from({ length: pointer.chunks }, (_, n) => ({
     pk: owner,
-    sk: chunkKey(pointer.digest, n),
+    sk: chunkKey(pointer, n),
   }));
   const records = await table.getMany(keys);
   if (records.length !== keys.length) return undefined;
@@ -55,13 +60,31 @@ export async function getBlob<T>(
   return JSON.parse(brotliDecompressSync(bytes, { maxOutputLength: MAX_BYTES }).toString()) as T;
 }
 
-/** Removes every blob of this owner that is not among `keep`. */
-export async function dropBlobs(table: RecordTable, owner: string, keep: ReadonlySet<Digest>): Promise<void> {
-  const stored = await table.query(owner, 'BLOB#');
-  const unused = stored.filter(({ sk }) => !keep.has(sk.split('#')[1] as Digest));
+/**
+ * Removes the blobs of this owner that are not among `keep`, up to and including `generation`. A writer that is late
+ * cannot remove what a later one has stored, because that has a higher generation.
+ */
+export async function dropBlobs(
+  table: RecordTable,
+  owner: string,
+  generation: number,
+  keep: readonly BlobPointer[],
+): Promise<void> {
+  const kept = new Set(keep.map(blobKey));
+  const stored = await table.query(owner, BLOB);
+  const unused = stored.filter(({ sk }) => {
+    const key = sk.slice(0, sk.lastIndexOf('#'));
+    return Number(sk.split('#')[1]) <= generation && !kept.has(key);
+  });
   if (unused.length > 0) await table.remove(unused.map(({ pk, sk }) => ({ pk, sk })));
 }
 
-function chunkKey(digest: Digest, n: number): string {
-  return `BLOB#${digest}#${String(n).padStart(5, '0')}`;
+const BLOB = 'BLOB#';
+
+function blobKey(pointer: Pick<BlobPointer, 'generation' | 'digest'>): string {
+  return `${BLOB}${String(pointer.generation).padStart(15, '0')}#${pointer.digest}`;
+}
+
+function chunkKey(pointer: Pick<BlobPointer, 'generation' | 'digest'>, n: number): string {
+  return `${blobKey(pointer)}#${String(n).padStart(5, '0')}`;
 }

@@ -1,7 +1,7 @@
 import type { Root } from '../model/application.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { DriftFinding } from '../model/drift.ts';
-import type { ClusterName, Digest, RootId, SourceId, TargetId } from '../model/ids.ts';
+import type { ClusterName, RootId, SourceId, TargetId } from '../model/ids.ts';
 import type { Baseline, BlobPointer } from '../model/inventory.ts';
 import type { RegistryState } from '../model/registry.ts';
 import type { Run } from '../model/run.ts';
@@ -78,9 +78,11 @@ export interface StateStore {
   dueTargets(now: number, limit: number): Promise<readonly TargetId[]>;
 
   /** Immutable, compressed, content-addressed values beside a target or a root. */
-  putBlob(owner: BlobOwner, value: unknown): Promise<BlobPointer>;
+  putBlob(owner: BlobOwner, generation: number, value: unknown): Promise<BlobPointer>;
+  /** undefined: it was dropped, because what pointed at it has moved on. */
   getBlob<T>(owner: BlobOwner, pointer: BlobPointer): Promise<T | undefined>;
-  dropBlobs(owner: BlobOwner, keep: ReadonlySet<Digest>): Promise<void>;
+  /** Removes what is not kept, up to this generation. */
+  dropBlobs(owner: BlobOwner, generation: number, keep: readonly BlobPointer[]): Promise<void>;
 
   putRun(run: Run): Promise<void>;
   /** Newest first. */

@@ -140,9 +140,9 @@ export function tableStateStore(table: RecordTable): StateStore {
         .map(({ pk }) => idIn<TargetId>(pk));
     },
 
-    putBlob: (owner, value) => putBlob(table, ownerKey(owner), value),
+    putBlob: (owner, generation, value) => putBlob(table, ownerKey(owner), generation, value),
     getBlob: (owner, pointer) => getBlob(table, ownerKey(owner), pointer),
-    dropBlobs: (owner, keep) => dropBlobs(table, ownerKey(owner), keep),
+    dropBlobs: (owner, generation, keep) => dropBlobs(table, ownerKey(owner), generation, keep),
 
     async putRun(run) {
       const expiresAt = Math.floor(run.endedAt / 1000) + RUN_RETENTION_DAYS * 86_400;
@@ -154,9 +154,9 @@ export function tableStateStore(table: RecordTable): StateStore {
     },
 
     async putDrift(report) {
-      const pointer = await putBlob(table, `DRIFT#${report.target}`, report);
+      const pointer = await putBlob(table, `DRIFT#${report.target}`, report.scannedAt, report);
       await put(targetKey(report.target, 'DRIFT'), { schema: 1, pointer });
-      await dropBlobs(table, `DRIFT#${report.target}`, new Set([pointer.digest]));
+      await dropBlobs(table, `DRIFT#${report.target}`, report.scannedAt, [pointer]);
     },
     async getDrift(target) {
       const item = await get<{ readonly schema: 1; readonly pointer: BlobPointer }>(

@@ -1,0 +1,62 @@
+import type { ArtefactStore } from '../artefact/artefact-store.ts';
+import type { ClusterConnector } from '../cluster/kube-api.ts';
+import type { Log } from '../model/log.ts';
+import type { HashKey } from '../plan/keyed-hash.ts';
+import type { WakeQueue } from '../queue/wake-queue.ts';
+import type { Renderer } from '../render/renderer.ts';
+import type { GitHost } from '../source/git-repository.ts';
+import type { StateStore } from '../state/state-store.ts';
+
+/** Both clocks in milliseconds. `now` informs people and schedules; `monotonic` bounds what this process does. */
+export interface Clock {
+  now(): number;
+  monotonic(): number;
+}
+
+/** Durations are configuration: seconds in tests, minutes in production. */
+export interface Timings {
+  readonly leaseMs: number;
+  /** First retry; doubled with each failure in a row, up to `maxRetryMs`, with jitter. */
+  readonly retryMs: number;
+  readonly maxRetryMs: number;
+}
+
+export const DEFAULT_TIMINGS: Timings = { leaseMs: 60_000, retryMs: 5_000, maxRetryMs: 600_000 };
+
+interface SharedDeps {
+  readonly state: StateStore;
+  readonly queue: WakeQueue;
+  readonly clock: Clock;
+  readonly timings: Timings;
+  /** 0 ≤ x < 1, for jitter. */
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+export interface SourceStageDeps extends SharedDeps {
+  readonly installation: string;
+  readonly git: GitHost;
+  readonly artefacts: ArtefactStore;
+  readonly renderer: Renderer;
+}
+
+export interface TargetStageDeps extends SharedDeps {
+  readonly artefacts: ArtefactStore;
+  readonly renderer: Renderer;
+  readonly connector: ClusterConnector;
+  readonly hashKey: () => Promise<HashKey>;
+  readonly newId: () => string;
+}
+
+export interface ScanDeps extends SharedDeps {
+  readonly connector: ClusterConnector;
+  readonly hashKey: () => Promise<HashKey>;
+}
+
+export type SweepDeps = Pick<SharedDeps, 'state' | 'queue' | 'clock' | 'log'>;
+
+/** Full jitter over the upper half: spread, but never at once. */
+export function retryDelayMs(timings: Timings, attempt: number, random: () => number): number {
+  const ceiling = Math.min(timings.maxRetryMs, timings.retryMs * 2 ** Math.min(attempt, 30));
+  return Math.round(ceiling * (0.5 + random() / 2));
+}
