@@ -31,7 +31,8 @@ export function classify(
   }
 
   const compared = compareProjection(projection, live, fieldManager, keys);
-  const changed = entry.status === 'pending' ? compared.filter((field) => field.manager !== fieldManager) : compared;
+  const changed =
+    entry.status === 'pending' ? compared.filter((field) => field.manager !== fieldManager) : compared;
   const fields = [...lifeFields(entry.baseline.uid, live), ...changed];
   return fields.length === 0 ? undefined : finding(entry, fields);
 }

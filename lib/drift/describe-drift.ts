@@ -25,5 +25,9 @@ function describeField(id: ResourceId, field: DriftField): string {
 }
 
 function holdsSecret(id: ResourceId, path: string): boolean {
-  return id.kind === 'Secret' && id.group === '' && !/^\/(metadata\/(labels|uid|finalizers|deletionTimestamp)|type|immutable)/.test(path);
+  return (
+    id.kind === 'Secret' &&
+    id.group === '' &&
+    !/^\/(metadata\/(labels|uid|finalizers|deletionTimestamp)|type|immutable)/.test(path)
+  );
 }

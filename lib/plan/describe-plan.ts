@@ -37,7 +37,9 @@ function describeAction(action: Action): readonly string[] {
   const name = printable(describeResource(action.id));
   switch (action.kind) {
     case 'apply':
-      return [`${action.live === undefined ? '+ create' : '~ change'} ${name} ${applyNote(action)}`.trimEnd()];
+      return [
+        `${action.live === undefined ? '+ create' : '~ change'} ${name} ${applyNote(action)}`.trimEnd(),
+      ];
     case 'unchanged':
       return [];
     case 'prune':
