@@ -1,0 +1,121 @@
+import { posix } from 'node:path';
+
+import { HoldfastError } from '../model/errors.ts';
+import type { Json, JsonObject } from '../model/resource.ts';
+import type { RenderLimits } from './limits.ts';
+import { decodeText, isObject } from './parse-manifests.ts';
+import { parseYaml } from './parse-yaml.ts';
+import type { TreeIndex } from './tree-index.ts';
+
+/**
+ * What a tool may be started on: the files it will see, and nothing else. The pre-flight walks what the tool would walk
+ * and refuses what could reach outside: URLs, absolute paths, paths out of the repository, plug-ins that run programs,
+ * and YAML that explodes. It is deliberately stricter than the tools: what it does not know it refuses.
+ */
+export interface Preflight {
+  /** Path in the private directory → path in the repository. They differ for dependencies that are put into a chart. */
+  readonly files: ReadonlyMap<string, string>;
+  /** Plain texts of secrets seen on the way: to be kept out of what a failing tool says. */
+  readonly secrets: readonly string[];
+}
+
+export interface PreflightContext {
+  readonly tree: TreeIndex;
+  readonly limits: RenderLimits;
+}
+
+export function refused(file: string, where: string, why: string): HoldfastError {
+  return new HoldfastError('render-refused', `${file}: ${where}: ${why}`, { details: { path: file } });
+}
+
+/**
+ * Parses a file that a tool will parse, with our limits on aliases and depth, before the tool can choke on it.
+ *
+ * @throws HoldfastError `render-refused` with file and line
+ */
+export function parseInput(
+  context: PreflightContext,
+  path: string,
+  options: { readonly uniqueKeys?: boolean } = {},
+): readonly Json[] {
+  const text = decodeText(context.tree.read(path));
+  if (text === undefined) throw refused(path, 'content', 'not UTF-8 text; save it as UTF-8');
+  return parseInputText(context, text, path, options);
+}
+
+export function parseInputText(
+  context: PreflightContext,
+  text: string,
+  path: string,
+  options: { readonly uniqueKeys?: boolean } = {},
+): readonly Json[] {
+  return parseYaml(text, { limits: context.limits, uniqueKeys: options.uniqueKeys ?? false }).map(
+    (document) => {
+      if (!document.ok) throw refused(path, `line ${document.line}`, document.message);
+      return document.value;
+    },
+  );
+}
+
+/** `https://…`, `git::…`, `git@host:…`, `github.com/…`, `gh:…`, `file:…`: all that kustomize or helm would fetch. */
+export function isUrlLike(entry: string): boolean {
+  const text = entry.trim();
+  return (
+    /^[a-z][a-z0-9+.-]*:/i.test(text) ||
+    text.includes('://') ||
+    /^[^/\s]+@[^/\s]+:/.test(text) ||
+    text.startsWith('//') ||
+    /(?:^|\/)(?:www\.)?github\.com[/:]/i.test(text) ||
+    /\?(?:ref|version|timeout|submodules)=/.test(text)
+  );
+}
+
+/**
+ * A path as written in a file, from the repository's root.
+ *
+ * @throws HoldfastError `render-refused` for URLs, absolute paths and paths out of the repository
+ */
+export function resolveInside(file: string, where: string, entry: string): string {
+  const shown = JSON.stringify(withoutUserInfo(entry).slice(0, 200));
+  if (isUrlLike(entry)) {
+    throw refused(
+      file,
+      where,
+      `${shown} is remote: only what lies in the repository is rendered; commit a copy and refer to that`,
+    );
+  }
+  if (posix.isAbsolute(entry) || /[\\\p{Cc}]/u.test(entry)) {
+    throw refused(
+      file,
+      where,
+      `${shown} is not a relative path: write it relative to ${posix.dirname(file)}/`,
+    );
+  }
+  const path = posix.normalize(posix.join(posix.dirname(file), entry)).replace(/\/$/, '');
+  if (path === '..' || path.startsWith('../')) {
+    throw refused(file, where, `${shown} leads out of the repository: only what lies in it is rendered`);
+  }
+  return path;
+}
+
+function withoutUserInfo(entry: string): string {
+  return entry.replace(/\/\/[^/@\s]*@/, '//');
+}
+
+/** Texts of a Secret that nobody may see: as written, and decoded. Short ones would blank out ordinary words. */
+export function secretTexts(object: Json): readonly string[] {
+  if (!isObject(object)) return [];
+  if (typeof object.kind === 'string' && object.kind.endsWith('List') && Array.isArray(object.items)) {
+    return (object.items as readonly Json[]).flatMap(secretTexts);
+  }
+  if (object.kind !== 'Secret') return [];
+  const texts = (field: Json | undefined): string[] =>
+    isObject(field) ? Object.values(field as JsonObject).filter((value) => typeof value === 'string') : [];
+  const encoded = texts(object.data);
+  const decoded = encoded.map((value) => Buffer.from(value, 'base64').toString());
+  return [...encoded, ...decoded, ...texts(object.stringData)].filter(isWorthHiding);
+}
+
+export function isWorthHiding(text: string): boolean {
+  return text.length >= 4 && text.length <= 10_000;
+}

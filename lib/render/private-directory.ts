@@ -1,0 +1,59 @@
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import { assertSafePath } from './tree-index.ts';
+
+const PREFIX = 'holdfast-render-';
+/** Far longer than any render may take: what is older was left by a process that died. */
+const ABANDONED_AFTER_MS = 30 * 60_000;
+
+/**
+ * Runs `use` with a directory that nobody else can enter (mode 0700) and removes it afterwards, whatever happens. Also
+ * removes those that killed processes left behind: in a function the temporary directory outlives a crash.
+ */
+export async function withPrivateDirectory<T>(
+  temporaryDirectory: string,
+  use: (directory: string) => Promise<T>,
+): Promise<T> {
+  await mkdir(temporaryDirectory, { recursive: true });
+  await removeAbandoned(temporaryDirectory);
+  const directory = await mkdtemp(join(temporaryDirectory, PREFIX));
+  try {
+    return await use(directory);
+  } finally {
+    await rm(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
+  }
+}
+
+async function removeAbandoned(temporaryDirectory: string): Promise<void> {
+  const names = await readdir(temporaryDirectory);
+  for (const name of names.filter((candidate) => candidate.startsWith(PREFIX))) {
+    const path = join(temporaryDirectory, name);
+    // Another process may be removing the same one; whoever loses has nothing left to do.
+    const found = await stat(path).catch(() => undefined);
+    if (found !== undefined && Date.now() - found.mtimeMs > ABANDONED_AFTER_MS) {
+      await rm(path, { recursive: true, force: true }).catch(() => undefined);
+    }
+  }
+}
+
+/**
+ * Writes files into an empty directory. Exclusive creation: in a fresh tree of regular files nothing can be a symlink,
+ * and two paths that a case-insensitive file system folds into one are an error instead of a mix.
+ */
+export async function materialise(
+  directory: string,
+  files: Iterable<readonly [path: string, bytes: Uint8Array]>,
+): Promise<void> {
+  const made = new Set<string>();
+  for (const [path, bytes] of files) {
+    assertSafePath(path);
+    const target = join(directory, path);
+    const parent = dirname(target);
+    if (!made.has(parent)) {
+      await mkdir(parent, { recursive: true, mode: 0o700 });
+      made.add(parent);
+    }
+    await writeFile(target, bytes, { flag: 'wx', mode: 0o600 });
+  }
+}

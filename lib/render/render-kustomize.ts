@@ -1,0 +1,66 @@
+import { join } from 'node:path';
+
+import type { Application } from '../model/application.ts';
+import type { Manifest } from '../model/resource.ts';
+import type { RenderLimits } from './limits.ts';
+import { decodeText, parseManifests } from './parse-manifests.ts';
+import { preflightKustomize } from './preflight-kustomize.ts';
+import { materialise, withPrivateDirectory } from './private-directory.ts';
+import { renderFaultsError } from './render-faults.ts';
+import { runTool } from './run-tool.ts';
+import { toolError } from './tool-words.ts';
+import type { ToolPaths } from './tools.ts';
+import type { TreeIndex } from './tree-index.ts';
+
+export interface ToolContext {
+  readonly tools: ToolPaths;
+  readonly temporaryDirectory: string;
+  readonly limits: RenderLimits;
+}
+
+/** `kubectl kustomize` on the files its kustomizations refer to, and on nothing else. */
+export async function renderKustomize(
+  context: ToolContext,
+  tree: TreeIndex,
+  application: Application,
+): Promise<readonly Manifest[]> {
+  const { limits } = context;
+  const { path } = application;
+  const { files, secrets } = preflightKustomize({ tree, limits }, path);
+  const binary = await context.tools.kubectl();
+  return await withPrivateDirectory(context.temporaryDirectory, async (directory) => {
+    const root = join(directory, 'tree');
+    await materialise(root, contentsOf(tree, files));
+    try {
+      const output = await runTool({
+        name: 'kubectl kustomize',
+        binary,
+        // An absolute path: kustomize takes none of them for a URL, and it cannot begin with a dash.
+        argv: ['kustomize', join(root, path), '--load-restrictor=LoadRestrictionsRootOnly'],
+        directory,
+        workingDirectory: root,
+        limits,
+      });
+      return parseOutput(output, path, limits);
+    } catch (error) {
+      throw toolError(error, { name: 'kubectl kustomize', path, directory, secrets });
+    }
+  });
+}
+
+function parseOutput(output: Uint8Array, path: string, limits: RenderLimits): readonly Manifest[] {
+  const origin = { file: path };
+  const text = decodeText(output);
+  if (text === undefined)
+    throw renderFaultsError([{ origin, message: 'kustomize wrote something that is not UTF-8 text' }]);
+  const { manifests, faults } = parseManifests(text, () => origin, limits);
+  if (faults.length > 0) throw renderFaultsError(faults);
+  return manifests;
+}
+
+export function* contentsOf(
+  tree: TreeIndex,
+  files: ReadonlyMap<string, string>,
+): Generator<readonly [string, Uint8Array]> {
+  for (const [to, from] of files) yield [to, tree.read(from)];
+}

@@ -1,0 +1,54 @@
+import { HoldfastError } from '../model/errors.ts';
+import { ToolFailure } from './run-tool.ts';
+
+const MAX_WORDS = 2_000;
+
+/**
+ * What a tool said, fit to be stored and shown: without our directory, control characters, dumped objects (kustomize
+ * prints whole ones, Secrets among them) and the given secret values; shortened.
+ */
+export function safeWords(
+  stderr: string,
+  hide: { readonly directory: string; readonly secrets: readonly string[] },
+): string {
+  let words = stderr
+    .replaceAll(`${hide.directory}/tree/`, '')
+    .replaceAll(`${hide.directory}/tree`, '.')
+    .replaceAll(hide.directory, '');
+  for (const secret of [...hide.secrets].sort((a, b) => b.length - a.length)) {
+    words = words.replaceAll(secret, '***');
+  }
+  return (
+    words
+      .replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '')
+      .split('\n')
+      .map((line) => line.replace(/(?:map\[|\{"|"apiVersion"|&?\w+\.\w+\{).*/, '… (content left out)'))
+      .map((line) => line.replace(/!!(\w+) `[^`]*`?/g, 'a $1'))
+      .map((line) => line.replace(/[\p{Cc}\u2028\u2029]/gu, ' ').trimEnd())
+      // Helm's own log lines on stderr, which say nothing about the failure.
+      .filter((line) => line !== '' && !/^(?:level=(?:INFO|WARN)|walk\.go)/.test(line))
+      .join('\n')
+      .slice(0, MAX_WORDS)
+  );
+}
+
+/** Turns a ToolFailure into the error that leaves this room; everything else passes. */
+export function toolError(
+  error: unknown,
+  about: {
+    readonly name: string;
+    readonly path: string;
+    readonly directory: string;
+    readonly secrets: readonly string[];
+  },
+): unknown {
+  if (!(error instanceof ToolFailure)) return error;
+  const words = safeWords(error.stderr, about);
+  return new HoldfastError(
+    'render-failed',
+    `${about.path}: ${about.name} failed (${error.exit}): ${words || 'it said nothing'}`,
+    {
+      details: { path: about.path },
+    },
+  );
+}
