@@ -50,25 +50,32 @@ export function normaliseManifests(
 }
 
 function normaliseOne(manifest: Manifest, scopeOf: ScopeOf, targetNamespace: string): Manifest | Rejection {
+  const { origin } = manifest;
   const { apiVersion, kind } = manifest.object;
+  const { object, fault } = tryNormalise(manifest.object);
+  const scope = scopeOf(apiVersion, kind);
+  if (scope === undefined) {
+    const why = `no matches for kind "${kind}" in version "${apiVersion}": the cluster does not serve it and no CRD in this application defines it`;
+    return { manifest: { object, origin }, why: fault ?? why };
+  }
+  // Faulty or not, its identity must be right: by it the plan knows that the live object has not left Git.
+  const settled = { object: withScope(object, scope, targetNamespace), origin };
+  return fault === undefined ? settled : { manifest: settled, why: fault };
+}
+
+function tryNormalise(object: KubeObject): { readonly object: KubeObject; readonly fault?: string } {
   try {
-    const object = normaliseObject(manifest.object);
-    const scope = scopeOf(apiVersion, kind);
-    if (scope === undefined) {
-      const why = `no matches for kind "${kind}" in version "${apiVersion}": the cluster does not serve it and no CRD in this application defines it`;
-      return { manifest: { object, origin: manifest.origin }, why };
-    }
-    return { object: withScope(object, scope, targetNamespace), origin: manifest.origin };
+    return { object: normaliseObject(object) };
   } catch (error) {
     if (!(error instanceof ObjectFault)) throw error;
-    return { manifest, why: error.message };
+    return { object, fault: error.message };
   }
 }
 
 function withScope(object: KubeObject, scope: Scope, targetNamespace: string): KubeObject {
   const { namespace, ...metadata } = object.metadata;
   if (scope === 'cluster') return { ...object, metadata };
-  return { ...object, metadata: { ...metadata, namespace: namespace ?? targetNamespace } };
+  return { ...object, metadata: { ...metadata, namespace: namespace || targetNamespace } };
 }
 
 /** apiVersion/kind → scope, as the CRDs among the manifests declare it. */
