@@ -107,7 +107,10 @@ async function loadFauxqsParts(): Promise<FauxqsParts> {
     load('./s3/s3Store.js'),
     load('./persistence.js'),
   ]);
-  const { SqsStore, SnsStore, S3Store, PersistenceManager } = Object.assign({}, ...modules) as Partial<FauxqsParts>;
+  const { SqsStore, SnsStore, S3Store, PersistenceManager } = Object.assign(
+    {},
+    ...modules,
+  ) as Partial<FauxqsParts>;
   if (!SqsStore || !SnsStore || !S3Store || !PersistenceManager) {
     throw new Error('this version of fauxqs is not put together as 2.4.1 is: install exactly that one');
   }

@@ -28,10 +28,7 @@ export interface SecretFiles {
   list(): Promise<readonly StoredSecret[]>;
 }
 
-export async function openSecretFiles(
-  directory: string,
-  now: () => number = Date.now,
-): Promise<SecretFiles> {
+export async function openSecretFiles(directory: string, now: () => number = Date.now): Promise<SecretFiles> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await chmod(directory, 0o700);
   for (const file of await readdir(directory)) {
@@ -48,7 +45,14 @@ export async function openSecretFiles(
     async write(name, value) {
       const at = now();
       const createdAt = (await read(name))?.createdAt ?? at;
-      const secret: StoredSecret = { schema: 1, name, value, versionId: randomUUID(), createdAt, changedAt: at };
+      const secret: StoredSecret = {
+        schema: 1,
+        name,
+        value,
+        versionId: randomUUID(),
+        createdAt,
+        changedAt: at,
+      };
       await writeFileAtomically(pathOf(name), JSON.stringify(secret));
       return secret;
     },

@@ -150,7 +150,11 @@ async function act(files: SecretFiles, { target, input }: Call): Promise<Answer>
     case 'secretsmanager.ListSecrets':
       return list(files, listInput.parse(input));
     default:
-      return failed(400, 'UnknownOperationException', 'the local secrets server does not have this operation');
+      return failed(
+        400,
+        'UnknownOperationException',
+        'the local secrets server does not have this operation',
+      );
   }
 }
 
