@@ -1,6 +1,6 @@
 import type { InventoryEntry } from '../model/inventory.ts';
 import type { Action } from '../model/plan.ts';
-import { type ResourceId, resourceKey } from '../model/resource.ts';
+import { describeResource, type ResourceId, resourceKey } from '../model/resource.ts';
 import type { PlanInput } from './build-plan.ts';
 import { stageOf } from './order.ts';
 import { preconditionsOf, type WantedAction } from './plan-manifests.ts';
@@ -52,52 +52,81 @@ function settlement(
   input: PlanInput,
   wanted: readonly WantedAction[],
 ): (entry: InventoryEntry) => LeavingAction | undefined {
-  const living = livingUids(input, wanted);
+  const heirOf = heirs(input, wanted);
   const rejected = rejectedNames(wanted);
 
   return (entry) => {
-    const key = resourceKey(entry.id);
-    const owner = input.claimedElsewhere?.get(key);
+    const owner = input.claimedElsewhere?.get(resourceKey(entry.id));
     if (owner !== undefined) {
       return { kind: 'release', id: entry.id, entry, why: `now belongs to ${owner}` };
     }
-    const uid = liveUid(input, key) ?? entry.baseline?.uid;
-    const heir = uid === undefined ? undefined : living.get(uid);
-    if (heir !== undefined) {
-      return { kind: 'release', id: entry.id, entry, why: `the same object lives on as ${heir}` };
+    const heir = heirOf(entry);
+    if (heir?.state === 'same') {
+      return { kind: 'release', id: entry.id, entry, why: `the same object lives on as ${heir.name}` };
     }
-    const { group, kind, name } = entry.id;
-    if (rejected.has(`${group}/${kind}/${name}`) || rejected.has(`${group}/${kind}/`)) {
+    if (heir?.state === 'perhaps') {
+      return withhold(`may be the same object as ${heir.name}`)(entry);
+    }
+    const { kind, name } = entry.id;
+    if (rejected.has(`${kind}/${name}`) || rejected.has(`${kind}/`)) {
       return withhold('a rejected manifest may stand for it')(entry);
     }
-    if (!input.prune) {
-      return input.mode === 'remove'
-        ? { kind: 'release', id: entry.id, entry, why: 'pruning is off (spec.prune: false)' }
-        : withhold('pruning is off (spec.prune: false)')(entry);
-    }
-    return undefined;
+    return input.prune ? undefined : unpruned(input, entry);
   };
 }
 
-/**
- * uids of objects that stay, under their new identity: an Ingress that moves from extensions to networking.k8s.io is
- * one object, and deleting the old identity deletes the new one. Only where the new identity takes the object over.
- */
-function livingUids(input: PlanInput, wanted: readonly WantedAction[]): ReadonlyMap<string, string> {
-  return new Map(
-    wanted.flatMap(({ kind, id }) => {
-      const key = resourceKey(id);
-      const uid = liveUid(input, key);
-      return uid === undefined || kind === 'reject' ? [] : [[uid, key] as const];
-    }),
-  );
+interface Heir {
+  readonly state: 'same' | 'perhaps';
+  readonly name: string;
 }
 
-/** A rejected manifest may lack its namespace (its kind is not served) or its name: then more than one entry may be it. */
+/**
+ * The manifest under which an object stays although its identity left Git: an Ingress that moves from extensions to
+ * networking.k8s.io is one object with one uid, and deleting the old identity deletes the new one. Only perhaps, where
+ * the new identity was not looked at, or is rejected and does not take the object over.
+ */
+function heirs(
+  input: PlanInput,
+  wanted: readonly WantedAction[],
+): (entry: InventoryEntry) => Heir | undefined {
+  const byUid = new Map<string, Heir>();
+  const unseen = new Map<string, Heir>();
+  for (const { kind, id } of wanted) {
+    const key = resourceKey(id);
+    const uid = liveUid(input, key);
+    const name = describeResource(id);
+    if (uid !== undefined) {
+      byUid.set(uid, { state: kind === 'reject' ? 'perhaps' : 'same', name });
+    } else if (input.observation.get(key)?.kind !== 'absent') {
+      unseen.set(withoutGroup(id), { state: 'perhaps', name });
+    }
+  }
+  return (entry) => {
+    const uid = liveUid(input, resourceKey(entry.id)) ?? entry.baseline?.uid;
+    return (uid === undefined ? undefined : byUid.get(uid)) ?? unseen.get(withoutGroup(entry.id));
+  };
+}
+
+function withoutGroup(id: ResourceId): string {
+  return resourceKey({ ...id, group: '' });
+}
+
+/** Without pruning, an entry stays for the day when pruning is switched on, as long as there is something to prune. */
+function unpruned(input: PlanInput, entry: InventoryEntry): LeavingAction {
+  const why = 'pruning is off (spec.prune: false)';
+  if (input.mode === 'remove') {
+    return { kind: 'release', id: entry.id, entry, why };
+  }
+  // With a worker that may still be writing, absent is not gone.
+  const gone = input.observation.get(resourceKey(entry.id))?.kind === 'absent' && !input.takeover;
+  return gone
+    ? { kind: 'release', id: entry.id, entry, why: 'is not in the cluster any more' }
+    : withhold(why)(entry);
+}
+
+/** A rejected manifest may lack its namespace (its kind is not served) or its name, or have moved to another group. */
 function rejectedNames(wanted: readonly WantedAction[]): ReadonlySet<string> {
-  return new Set(
-    wanted.flatMap(({ kind, id }) => (kind === 'reject' ? [`${id.group}/${id.kind}/${id.name}`] : [])),
-  );
+  return new Set(wanted.flatMap(({ kind, id }) => (kind === 'reject' ? [`${id.kind}/${id.name}`] : [])));
 }
 
 function emptyRender(input: PlanInput): string | undefined {

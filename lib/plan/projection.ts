@@ -201,7 +201,8 @@ function sentItemOf(sent: unknown, item: unknown, names: readonly string[]): unk
 function fieldsOf(sent: KubeObject): JsonObject {
   const { apiVersion: _version, kind: _kind, metadata, ...rest } = sent;
   const { labels, annotations, finalizers } = metadata;
-  return setOf({ ...rest, metadata: { labels, annotations, finalizers } });
+  const kept = Object.entries({ labels, annotations, finalizers }).filter(([, value]) => value !== undefined);
+  return setOf(kept.length === 0 ? rest : { ...rest, metadata: Object.fromEntries(kept) });
 }
 
 function setOf(value: unknown): JsonObject {
