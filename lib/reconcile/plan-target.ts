@@ -1,0 +1,90 @@
+import type { KubeApi } from '../cluster/kube-api.ts';
+import { observe } from '../cluster/observe.ts';
+import { describeOrigin, groupOf, resourceKey, type Manifest, type ResourceId } from '../model/resource.ts';
+import { fieldManagerOf, MARK_LABEL } from '../model/ids.ts';
+import type { Inventory } from '../model/inventory.ts';
+import type { TargetState } from '../model/target-state.ts';
+import { buildPlan, type BuiltPlan, type RejectedManifest } from '../plan/build-plan.ts';
+import { judgeAll } from '../plan/judge.ts';
+import type { HashKey } from '../plan/keyed-hash.ts';
+import { normaliseManifests } from '../render/normalise.ts';
+import { crdStates } from './crd-states.ts';
+
+export interface PlannedTarget {
+  readonly plan: BuiltPlan;
+  /** Counts by action, for the log. */
+  readonly summary: Readonly<Record<string, number>>;
+}
+
+/** Settles namespaces, looks at what lives, judges it, and plans. Reads only. */
+export async function planTarget(
+  deps: { readonly kube: KubeApi; readonly key: HashKey },
+  input: {
+    readonly state: TargetState;
+    readonly takeover: boolean;
+    readonly manifests: readonly Manifest[];
+    readonly inventory: Inventory;
+    readonly deadline: number;
+  },
+): Promise<PlannedTarget> {
+  const { kube, key } = deps;
+  const { state, inventory, deadline } = input;
+  const { wanted } = state;
+  const application = wanted.kind === 'removed' ? undefined : wanted.application;
+  const discovery = await kube.discovery({ deadline });
+  const settled = normaliseManifests(input.manifests, {
+    ...(application?.targetNamespace === undefined ? {} : { targetNamespace: application.targetNamespace }),
+    scopeOf: (apiVersion, kind) => {
+      const type = discovery.find(apiVersion, kind) ?? discovery.preferred(groupOf(apiVersion), kind);
+      if (type === undefined) return undefined;
+      return type.namespaced ? 'namespaced' : 'cluster';
+    },
+  });
+  const createNamespace = application?.createNamespace === true ? application.targetNamespace : undefined;
+  const namespaceId: ResourceId | undefined =
+    createNamespace === undefined ? undefined : { group: '', kind: 'Namespace', name: createNamespace };
+  const entries = [...inventory.values()];
+  const fieldManager = fieldManagerOf(state.target);
+  const observation = await observe({
+    kube,
+    selector: `${MARK_LABEL}=${state.target}`,
+    wanted: [
+      ...entries.map(({ id, version, namespaced }) => ({ id, version, namespaced })),
+      ...(namespaceId === undefined || inventory.has(resourceKey(namespaceId))
+        ? []
+        : [{ id: namespaceId, version: 'v1', namespaced: false }]),
+    ],
+    deadline,
+  });
+  const crdOf = await crdStates(kube, entries.map(({ id }) => id), deadline);
+  const revision = wanted.kind === 'revision' ? wanted.revision : '';
+  const { allowance } = state;
+  const plan = buildPlan({
+    target: state.target,
+    application: state.title,
+    key,
+    revision,
+    mode: wanted.kind === 'removed' ? 'remove' : 'reconcile',
+    manifests: settled.manifests,
+    rejections: settled.unknownKinds.map(unknownKind),
+    inventory,
+    verdicts: judgeAll({ inventory, observation, fieldManager, crdOf }),
+    observation,
+    prune: wanted.kind === 'removed' ? wanted.prune : (application?.prune ?? true),
+    takeover: input.takeover,
+    requested: state.handled < state.requested,
+    ...(createNamespace === undefined ? {} : { createNamespace }),
+    ...(allowance === undefined ? {} : { allowance: { deleteSet: allowance.deleteSet, revision: allowance.revision ?? '' } }),
+  });
+  const summary: Record<string, number> = {};
+  for (const { kind } of plan.actions) summary[kind] = (summary[kind] ?? 0) + 1;
+  return { plan, summary };
+}
+
+function unknownKind(manifest: Manifest): RejectedManifest {
+  const { apiVersion, kind } = manifest.object;
+  return {
+    manifest,
+    why: `the cluster serves no ${kind} in ${apiVersion} (${describeOrigin(manifest.origin)}): install its CustomResourceDefinition first, or correct apiVersion and kind`,
+  };
+}
