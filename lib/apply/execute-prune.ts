@@ -94,6 +94,21 @@ function phasesOf(prunes: readonly PruneAction[]): readonly (readonly PruneActio
 }
 
 async function pruneObject(deps: PruneDeps, run: PruneRun, action: PruneAction): Promise<ActionResult> {
+  try {
+    return await judgeAndDelete(deps, run, action);
+  } catch (error) {
+    // The object's 404 is an answer; this one is the type's: its CRD went between discovery and the request.
+    if (error instanceof KubeError && error.status === 404) {
+      await run.types.refresh();
+      if ((await run.types.anyTypeOf(action.id, action.entry.version)) === undefined) {
+        return { kind: 'pruned', action };
+      }
+    }
+    throw error;
+  }
+}
+
+async function judgeAndDelete(deps: PruneDeps, run: PruneRun, action: PruneAction): Promise<ActionResult> {
   const type = await run.types.anyTypeOf(action.id, action.entry.version);
   if (type === undefined) {
     // Its CRD is gone, and took it along.
