@@ -39,7 +39,9 @@ export function parseYaml(
 ): readonly (({ readonly ok: true } & YamlDocument) | ({ readonly ok: false } & YamlFault))[] {
   return splitDocuments(text).flatMap(({ body, firstLine }) => {
     const lines = new LineCounter();
-    const lineAt = (offset: number) => lines.linePos(offset).line + firstLine - 1;
+    // Something unclosed is noticed at the very end, on the line of the next separator; the last line with text says more.
+    const last = Math.max(0, body.trimEnd().length - 1);
+    const lineAt = (offset: number) => lines.linePos(Math.min(offset, last)).line + firstLine - 1;
     try {
       const parsed = parseAllDocuments(body, {
         schema: 'failsafe',
