@@ -234,7 +234,11 @@ function connectionError(place: string, cause: unknown): HoldfastError {
   const codes = causes.map((each) => property(each, 'code')).filter((code) => typeof code === 'string');
   const reason = codes[0] ?? String(property(cause, 'name') ?? 'unknown reason');
   const message = `${place} cannot be reached (${reason}); tried again later`;
-  return new HoldfastError('git-unreachable', message, { details: { place, reason }, retryable: true, cause });
+  return new HoldfastError('git-unreachable', message, {
+    details: { place, reason },
+    retryable: true,
+    cause,
+  });
 }
 
 /** An error with everything it wraps, outermost first: fetch-like clients nest, and happy eyeballs aggregates. */

@@ -1,0 +1,110 @@
+import { posix } from 'node:path';
+import type { Application } from '../model/application.ts';
+import { HoldfastError } from '../model/errors.ts';
+import { sha256, type Digest } from '../model/ids.ts';
+import { addChart } from './closure-helm.ts';
+import { addKustomization, KUSTOMIZATION_FILES } from './closure-kustomize.ts';
+import { closureWalk, type ClosureLimits, type ClosureWalk, type Found } from './closure-walk.ts';
+import type { CommitReader } from './git-repository.ts';
+import { renderRefused } from './repository-path.ts';
+
+/** One thing that a render depends on. Paths are from the repository's root. */
+export type ClosureEntry =
+  | { readonly path: string; readonly type: 'blob'; readonly oid: string }
+  /** A directory as a whole: what is added to it counts. */
+  | { readonly path: string; readonly type: 'tree'; readonly oid: string }
+  /** Looked for and not there. */
+  | { readonly path: string; readonly type: 'absent' };
+
+/** Everything that decides what a render gives. Equal digests: equal manifests. */
+export interface Closure {
+  readonly digest: Digest;
+  /** Sorted. The blobs are the files of the artefact. */
+  readonly entries: readonly ClosureEntry[];
+}
+
+export interface ClosureInput {
+  readonly reader: CommitReader;
+  readonly application: Application;
+  /** What else decides: versions of tools and of Holdfast, capabilities of clusters. */
+  readonly salt: readonly string[];
+  readonly limits?: ClosureLimits;
+}
+
+/**
+ * Finds what rendering an application reads, by walking kustomizations and charts without running anything.
+ * @throws HoldfastError `path-missing`; `render-refused` naming file and entry for URLs, paths out of the repository,
+ * symlinks, submodules, references to nothing and cycles; `git-too-large`; and what the reader throws
+ */
+export async function inputClosure(input: ClosureInput): Promise<Closure> {
+  const walk = closureWalk(input.reader, input.limits);
+  const path = normalPath(input.application);
+  const found = await walk.look(path);
+  if (found === undefined) {
+    const message = `path "${path}" does not exist in commit ${input.reader.commit}: correct spec.path, or commit it`;
+    throw new HoldfastError('path-missing', message, { details: { path, commit: input.reader.commit } });
+  }
+  await addInputs(walk, input.application, path, found);
+  const entries = walk.entries();
+  return { entries, digest: closureDigest(entries, input.application, input.salt) };
+}
+
+async function addInputs(
+  walk: ClosureWalk,
+  application: Application,
+  path: string,
+  found: Found,
+): Promise<void> {
+  const { tool } = application.render;
+  if (found.type === 'blob') {
+    if ((tool === 'auto' || tool === 'plain') && isManifestFile(posix.basename(path))) {
+      return walk.addFile(path, found.oid);
+    }
+    throw renderRefused(path, 'path', 'is a file: name a directory, or a single .yaml, .yml or .json file');
+  }
+  // `auto` looks at the path itself and no deeper.
+  if (tool === 'kustomize' || (tool === 'auto' && (await hasAny(walk, path, KUSTOMIZATION_FILES)))) {
+    return addKustomization(walk, path);
+  }
+  if (tool === 'auto') for (const name of KUSTOMIZATION_FILES) walk.addAbsent(posix.join(path, name));
+  if (tool === 'helm' || (tool === 'auto' && (await hasAny(walk, path, ['Chart.yaml'])))) {
+    return addChart(walk, path);
+  }
+  if (tool === 'auto') walk.addAbsent(posix.join(path, 'Chart.yaml'));
+  await walk.addDirectory(path, found.oid, isManifestFile);
+}
+
+async function hasAny(walk: ClosureWalk, directory: string, names: readonly string[]): Promise<boolean> {
+  for (const name of names) {
+    if ((await walk.look(posix.join(directory, name)))?.type === 'blob') return true;
+  }
+  return false;
+}
+
+/** In a plain directory a nested kustomization is no manifest, and what lies beside it is. */
+function isManifestFile(name: string): boolean {
+  return /\.(ya?ml|json)$/.test(name) && !(KUSTOMIZATION_FILES as readonly string[]).includes(name);
+}
+
+function normalPath(application: Application): string {
+  const { path } = application;
+  const normal = posix.normalize(path === '' ? '.' : path).replace(/(.)\/$/, '$1');
+  if (posix.isAbsolute(path) || normal === '..' || normal.startsWith('../') || /[\\\p{Cc}]/u.test(path)) {
+    throw renderRefused(JSON.stringify(path), 'spec.path', 'must be relative and stay in the repository');
+  }
+  return normal;
+}
+
+function closureDigest(
+  entries: readonly ClosureEntry[],
+  application: Application,
+  salt: readonly string[],
+): Digest {
+  return sha256(JSON.stringify({ closure: 1, entries, application, salt }, sortedKeys));
+}
+
+/** A replacer for JSON.stringify: the same text however an object was built. */
+function sortedKeys(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}

@@ -1,0 +1,48 @@
+import { posix } from 'node:path';
+import { HoldfastError } from '../model/errors.ts';
+
+/** What a tool may not be pointed at. `where` is the place in the file: `resources[2]`. */
+export function renderRefused(file: string, where: string, why: string): HoldfastError {
+  return new HoldfastError('render-refused', `${file}: ${where}: ${why}`, { details: { path: file } });
+}
+
+/**
+ * A path as it is written in a file, from the repository's root; `.` for the root.
+ * @throws HoldfastError `render-refused` for URLs, absolute paths and paths out of the repository
+ */
+export function resolveInRepository(file: string, where: string, entry: string): string {
+  const shown = JSON.stringify(entry.replace(/\/\/[^/@\s]*@/, '//').slice(0, 200));
+  if (isRemote(entry)) {
+    throw renderRefused(
+      file,
+      where,
+      `${shown} is remote: only what lies in the repository is rendered; commit a copy and refer to that`,
+    );
+  }
+  if (posix.isAbsolute(entry) || /[\\\p{Cc}]/u.test(entry)) {
+    const base = posix.dirname(file);
+    throw renderRefused(file, where, `${shown} is not a relative path: write it relative to ${base}/`);
+  }
+  const path = posix.normalize(posix.join(posix.dirname(file), entry)).replace(/(.)\/$/, '$1');
+  if (path === '..' || path.startsWith('../')) {
+    throw renderRefused(
+      file,
+      where,
+      `${shown} leads out of the repository: only what lies in it is rendered`,
+    );
+  }
+  return path;
+}
+
+/** Everything that kustomize or helm would fetch: schemes, `host:path`, `user@host:path`, GitHub short forms. */
+export function isRemote(entry: string): boolean {
+  const text = entry.trim();
+  return (
+    /^[a-z][a-z0-9+.-]*:/i.test(text) ||
+    text.includes('://') ||
+    text.startsWith('//') ||
+    /^[^/\s]+@[^/\s]+:/.test(text) ||
+    /(?:^|\/)(?:www\.)?github\.com[/:]/i.test(text) ||
+    /\?(?:ref|version|timeout|submodules)=/.test(text)
+  );
+}
