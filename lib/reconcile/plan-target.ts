@@ -1,10 +1,10 @@
 import type { KubeApi } from '../cluster/kube-api.ts';
 import { observe } from '../cluster/observe.ts';
-import { describeOrigin, groupOf, resourceKey, type Manifest, type ResourceId } from '../model/resource.ts';
+import { groupOf, resourceKey, type Manifest, type ResourceId } from '../model/resource.ts';
 import { fieldManagerOf, MARK_LABEL } from '../model/ids.ts';
 import type { Inventory } from '../model/inventory.ts';
 import type { TargetState } from '../model/target-state.ts';
-import { buildPlan, type BuiltPlan, type RejectedManifest } from '../plan/build-plan.ts';
+import { buildPlan, type BuiltPlan } from '../plan/build-plan.ts';
 import { judgeAll } from '../plan/judge.ts';
 import type { HashKey } from '../plan/keyed-hash.ts';
 import { normaliseManifests } from '../render/normalise.ts';
@@ -66,7 +66,7 @@ export async function planTarget(
     revision,
     mode: wanted.kind === 'removed' ? 'remove' : 'reconcile',
     manifests: settled.manifests,
-    rejections: settled.unknownKinds.map(unknownKind),
+    rejections: settled.rejections,
     inventory,
     verdicts: judgeAll({ inventory, observation, fieldManager, crdOf }),
     observation,
@@ -79,12 +79,4 @@ export async function planTarget(
   const summary: Record<string, number> = {};
   for (const { kind } of plan.actions) summary[kind] = (summary[kind] ?? 0) + 1;
   return { plan, summary };
-}
-
-function unknownKind(manifest: Manifest): RejectedManifest {
-  const { apiVersion, kind } = manifest.object;
-  return {
-    manifest,
-    why: `the cluster serves no ${kind} in ${apiVersion} (${describeOrigin(manifest.origin)}): install its CustomResourceDefinition first, or correct apiVersion and kind`,
-  };
 }

@@ -2,7 +2,7 @@ import { planRegistration } from '../definitions/plan-registration.ts';
 import { readDefinitions } from '../definitions/read-definitions.ts';
 import type { Root } from '../model/application.ts';
 import { errorRecord } from '../model/errors.ts';
-import type { SourceId } from '../model/ids.ts';
+import type { ApplicationId, SourceId } from '../model/ids.ts';
 import {
   rootApplication,
   sourcesOf,
@@ -63,6 +63,7 @@ export async function registerDefinitions(
       leaving: registry.leaving,
       declared: read.applications,
       hasErrors: read.errors.length > 0,
+      faulty: read.faulty,
       maxShare: MAX_LEAVING_SHARE,
       minCount: MIN_LEAVING_COUNT,
       ...(registry.allowance === undefined ? {} : { allowance: registry.allowance }),
@@ -122,6 +123,7 @@ type Declared =
       readonly closure: Closure;
       readonly applications: ReturnType<typeof readDefinitions>['applications'];
       readonly errors: readonly DefinitionError[];
+      readonly faulty: ReadonlySet<ApplicationId>;
     };
 
 async function declaredBy(
@@ -142,7 +144,8 @@ async function declaredBy(
       origin: describeOrigin(fault.origin),
       error: { code: 'invalid-input' as const, message: fault.message, retryable: false },
     }));
-    return { kind: 'read', closure, applications: read.applications, errors };
+    const faulty = new Set(read.errors.flatMap(({ id }) => id ?? []));
+    return { kind: 'read', closure, applications: read.applications, errors, faulty };
   } catch (error) {
     deps.log.warn('definitions not readable', { root: root.id, error: errorRecord(error).message });
     return { kind: 'failed', errors: [{ error: errorRecord(error) }] };

@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { s3ArtefactStore } from '../artefact/s3-artefact-store.ts';
+import { createConnector } from '../cluster/create-connector.ts';
+import type { Log } from '../model/log.ts';
+import { createSqsWakeQueue } from '../queue/sqs-wake-queue.ts';
+import {
+  DEFAULT_TIMINGS,
+  type ScanDeps,
+  type SourceStageDeps,
+  type SweepDeps,
+  type TargetStageDeps,
+  type Timings,
+} from '../reconcile/deps.ts';
+import { createRenderer } from '../render/create-renderer.ts';
+import { findTools } from '../render/tools.ts';
+import { createSecretsManagerStore } from '../secrets/secrets-manager-store.ts';
+import { createGitHost } from '../source/git-host.ts';
+import { dynamoTable } from '../state/table.ts';
+import { tableStateStore } from '../state/table-state-store.ts';
+import { type AwsClients, createAwsClients } from './aws.ts';
+import { loadHashKey } from './hash-key.ts';
+import { createJsonLog } from './json-log.ts';
+import { type Environment, type InstallationNames, namesFromEnvironment } from './names.ts';
+
+export interface ReconcileParts {
+  readonly clients: AwsClients;
+  readonly names: InstallationNames;
+  readonly log: Log;
+  /** For the Git cache, the tools and the private directories of renders. */
+  readonly temporaryDirectory: string;
+  readonly timings?: Timings;
+}
+
+export type ReconcileDeps = SourceStageDeps & TargetStageDeps & ScanDeps & SweepDeps;
+
+/** Everything that the reconcile function and the drift scan stand on. Holds caches and connections: compose once. */
+export async function composeReconcile(parts: ReconcileParts): Promise<ReconcileDeps & { close(): Promise<void> }> {
+  const { clients, names, log, temporaryDirectory } = parts;
+  const state = tableStateStore(dynamoTable({ client: clients.dynamodb, tableName: names.table }));
+  const secrets = createSecretsManagerStore({ secretsManager: clients.secretsManager, prefix: names.secretPrefix });
+  const tools = await findTools({ cacheDirectory: join(temporaryDirectory, 'tools') });
+  const renders = join(temporaryDirectory, 'renders');
+  mkdirSync(renders, { recursive: true, mode: 0o700 });
+  const git = createGitHost({ secrets, cacheDirectory: join(temporaryDirectory, 'git') });
+  const connector = createConnector({ clusters: (name) => state.getCluster(name), secrets });
+  return {
+    installation: names.installation,
+    state,
+    queue: createSqsWakeQueue({
+      sqs: clients.sqs,
+      sourceQueueUrl: names.sourceQueueUrl,
+      targetQueueUrl: names.targetQueueUrl,
+    }),
+    git,
+    artefacts: s3ArtefactStore({ s3: clients.s3, bucket: names.bucket }),
+    renderer: createRenderer({ tools, temporaryDirectory: renders }),
+    connector,
+    hashKey: () => loadHashKey(secrets),
+    clock: { now: () => Date.now(), monotonic: () => performance.now() },
+    timings: parts.timings ?? DEFAULT_TIMINGS,
+    random: Math.random,
+    newId: () => randomUUID().slice(0, 8),
+    log,
+    async close() {
+      await git.close();
+      await connector.close();
+    },
+  };
+}
+
+/** As a Lambda function finds itself. @throws HoldfastError `invalid-input` naming every variable that is not set */
+export function composeReconcileFromEnvironment(environment: Environment, name: string): Promise<ReconcileDeps> {
+  const names = namesFromEnvironment(environment, [
+    'installation',
+    'table',
+    'sourceQueueUrl',
+    'targetQueueUrl',
+    'bucket',
+    'secretPrefix',
+  ]);
+  return composeReconcile({
+    clients: createAwsClients(),
+    names,
+    log: createJsonLog().child({ function: name }),
+    temporaryDirectory: join(tmpdir(), 'holdfast'),
+  });
+}
