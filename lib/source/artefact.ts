@@ -77,8 +77,8 @@ function decompress(digest: Digest, bytes: Uint8Array, maxOutputLength: number):
   try {
     return brotliDecompressSync(bytes, { maxOutputLength });
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(`artefact ${digest}`, maxOutputLength);
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+      throw tooLarge(`artefact ${digest}`, maxOutputLength);
     throw corrupt(digest, 'it cannot be decompressed');
   }
 }

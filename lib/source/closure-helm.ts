@@ -34,29 +34,70 @@ async function visitChart(walk: ClosureWalk, directory: string, above: readonly 
     ...dependenciesOf(chart, file),
     ...dependenciesOf((await readMapping(walk, legacy)) ?? {}, legacy),
   ];
-  for (const dependency of declared)
-    await visitDependency(walk, directory, dependency, [...above, directory]);
+  const vendored = await vendoredCharts(walk, directory);
+  const inside = [...above, directory];
+  for (const dependency of declared) {
+    if (!isVendored(vendored, dependency.name)) await visitDependency(walk, dependency, inside);
+  }
+  // They may depend on charts beside this one themselves.
+  for (const path of vendored.directories.values()) await visitChart(walk, path, inside);
+}
+
+interface Vendored {
+  /** By the chart's own name. */
+  readonly directories: ReadonlyMap<string, string>;
+  readonly archives: readonly string[];
+}
+
+async function vendoredCharts(walk: ClosureWalk, directory: string): Promise<Vendored> {
+  const charts = posix.join(directory, 'charts');
+  const directories = new Map<string, string>();
+  const archives: string[] = [];
+  for (const { name, type } of await walk.list(charts)) {
+    if (type === 'blob') {
+      if (/\.tgz$|\.tar\.gz$/.test(name)) archives.push(name);
+      continue;
+    }
+    // Helm ignores names that begin with a dot or an underscore.
+    const chart = /^[._]/.test(name)
+      ? undefined
+      : await readMapping(walk, posix.join(charts, name, 'Chart.yaml'));
+    if (chart === undefined) continue;
+    directories.set(typeof chart['name'] === 'string' ? chart['name'] : name, posix.join(charts, name));
+  }
+  return { directories, archives };
+}
+
+function isVendored(vendored: Vendored, name: string): boolean {
+  return (
+    vendored.directories.has(name) || vendored.archives.some((archive) => archive.startsWith(`${name}-`))
+  );
 }
 
 interface Dependency {
   readonly file: string;
   readonly where: string;
+  readonly name: string;
   readonly repository: string;
 }
 
 async function visitDependency(
   walk: ClosureWalk,
-  directory: string,
-  { file, where, repository }: Dependency,
+  dependency: Dependency,
   above: readonly string[],
 ): Promise<void> {
-  // Vendored or not, the renderer decides what is missing: it knows the names inside of archives.
-  if (!repository.startsWith('file://')) return;
+  const { file, where, name, repository } = dependency;
+  if (!repository.startsWith('file://')) {
+    const shown = repository === '' ? 'has no repository' : 'comes from elsewhere';
+    throw renderRefused(
+      file,
+      where,
+      `the chart "${name}" is not in charts/ and ${shown}: remote charts are not fetched; ` +
+        'run "helm dependency build" and commit charts/',
+    );
+  }
   const path = resolveInRepository(file, `${where}.repository`, repository.slice('file://'.length) || '.');
   if ((await walk.look(posix.join(path, 'Chart.yaml')))?.type !== 'blob') {
-    if ((await walk.look(posix.join(directory, 'charts'))) !== undefined) {
-      return walk.addAbsent(posix.join(path, 'Chart.yaml'));
-    }
     throw renderRefused(file, `${where}.repository`, `${path}/Chart.yaml does not exist in the repository`);
   }
   await visitChart(walk, path, above);
@@ -79,8 +120,9 @@ function dependenciesOf(chart: Readonly<Record<string, unknown>>, file: string):
   const declared = chart['dependencies'];
   if (!Array.isArray(declared)) return [];
   return (declared as readonly unknown[]).flatMap((entry, index) => {
-    const repository =
-      typeof entry === 'object' && entry !== null && 'repository' in entry ? entry.repository : '';
-    return typeof repository === 'string' ? [{ file, where: `dependencies[${index}]`, repository }] : [];
+    if (typeof entry !== 'object' || entry === null) return [];
+    const { name, repository } = entry as Readonly<Record<string, unknown>>;
+    const text = (value: unknown) => (typeof value === 'string' ? value : '');
+    return [{ file, where: `dependencies[${index}]`, name: text(name), repository: text(repository) }];
   });
 }

@@ -14,6 +14,8 @@ export interface ClosureLimits {
 export interface ClosureWalk {
   /** What lies at a path from the repository's root. Refuses symlinks and submodules on the way. */
   look(path: string): Promise<Found | undefined>;
+  /** What lies directly in a directory, symlinks and submodules left out. */
+  list(path: string): Promise<readonly (Found & { readonly name: string })[]>;
   addFile(path: string, oid: string): void;
   /** A file that was looked for and is not there: its appearance changes the render. */
   addAbsent(path: string): void;
@@ -65,6 +67,14 @@ export function closureWalk(reader: CommitReader, limits: ClosureLimits = {}): C
     return found;
   }
 
+  async function list(path: string): Promise<readonly (Found & { readonly name: string })[]> {
+    const found = await look(path);
+    if (found?.type !== 'tree') return [];
+    return (await reader.readTree(found.oid)).flatMap(({ name, type, oid }) =>
+      type === 'blob' || type === 'tree' ? [{ name, type, oid }] : [],
+    );
+  }
+
   async function addDirectory(path: string, oid: string, wanted: (name: string) => boolean): Promise<void> {
     note({ path, type: 'tree', oid });
     await descend(path, oid, wanted, 0);
@@ -109,6 +119,7 @@ export function closureWalk(reader: CommitReader, limits: ClosureLimits = {}): C
 
   return {
     look,
+    list,
     addFile: (path, oid) => note({ path, type: 'blob', oid }),
     addAbsent: (path) => note({ path, type: 'absent' }),
     addDirectory,
