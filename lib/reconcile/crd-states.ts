@@ -25,9 +25,13 @@ export async function crdStates(
   for (const [key, id] of kinds) {
     const type = discovery.preferred(id.group, id.kind);
     if (crdType === undefined || type === undefined) continue;
-    const crd = await kube.getMetadata({ type: crdType, name: `${type.resource}.${type.group}` }, { deadline });
+    const crd = await kube.getMetadata(
+      { type: crdType, name: `${type.resource}.${type.group}` },
+      { deadline },
+    );
     // None: an aggregated API, whose objects no CRD describes.
-    if (crd !== undefined) states.set(key, { uid: crd.metadata.uid, generation: crd.metadata.generation ?? 0 });
+    if (crd !== undefined)
+      states.set(key, { uid: crd.metadata.uid, generation: crd.metadata.generation ?? 0 });
   }
   return (id) => states.get(`${id.group}/${id.kind}`);
 }

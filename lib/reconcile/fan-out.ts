@@ -44,14 +44,27 @@ export async function fanOut(deps: SourceStageDeps, input: FanOutInput): Promise
       const target = targetId(child.application.id, cluster);
       const { id, root } = child.application;
       const identity = { target, application: id, root, cluster, title: titleOf(child.application) };
-      const outcome = await deps.state.changeTarget(target, { kind: 'want', now: deps.clock.now(), identity, wanted });
+      const outcome = await deps.state.changeTarget(target, {
+        kind: 'want',
+        now: deps.clock.now(),
+        identity,
+        wanted,
+      });
       if (outcome.kind === 'none' && outcome.why === 'mixed') mixed = true;
       if (outcome.kind === 'write' && outcome.effect === 'advanced') advanced += 1;
       const needsWaking =
-        outcome.kind === 'write' ? outcome.effect === 'wake' : isOverdue(states.get(target), deps.clock.now());
+        outcome.kind === 'write'
+          ? outcome.effect === 'wake'
+          : isOverdue(states.get(target), deps.clock.now());
       if (needsWaking) {
         const { deliveryId } = input;
-        wakeUps.push({ v: 1, kind: 'target', target, reason: 'push', ...(deliveryId === undefined ? {} : { deliveryId }) });
+        wakeUps.push({
+          v: 1,
+          kind: 'target',
+          target,
+          reason: 'push',
+          ...(deliveryId === undefined ? {} : { deliveryId }),
+        });
       }
     }
   }
@@ -71,7 +84,10 @@ async function wantedBy(
   try {
     if (revision === undefined) {
       const ref = refKey(application.ref);
-      throw new HoldfastError('git-ref-missing', `${ref} does not exist in source "${application.source}": push it, or correct spec.ref`);
+      throw new HoldfastError(
+        'git-ref-missing',
+        `${ref} does not exist in source "${application.source}": push it, or correct spec.ref`,
+      );
     }
     const reader = await input.open(revision);
     const closure = await inputClosure({ reader, application, salt: [deps.renderer.version] });
@@ -81,7 +97,13 @@ async function wantedBy(
     const record = errorRecord(error);
     // A Git server that is away says nothing about the commit: the whole stage is tried again.
     if (record.retryable || record.code === 'internal') throw error;
-    return { kind: 'invalid', order, application, error: record, ...(revision === undefined ? {} : { revision }) };
+    return {
+      kind: 'invalid',
+      order,
+      application,
+      error: record,
+      ...(revision === undefined ? {} : { revision }),
+    };
   }
 }
 
@@ -93,8 +115,14 @@ async function artefactFor(
   closure: Closure,
   states: ReadonlyMap<TargetId, TargetState>,
 ): Promise<Digest> {
-  const targets = application.destinations.map(({ cluster }) => states.get(targetId(application.id, cluster)));
-  const known = targets.map((state) => (state && isSettled(state) && state.applied?.closure === closure.digest ? state.applied?.artefact : undefined));
+  const targets = application.destinations.map(({ cluster }) =>
+    states.get(targetId(application.id, cluster)),
+  );
+  const known = targets.map((state) =>
+    state && isSettled(state) && state.applied?.closure === closure.digest
+      ? state.applied?.artefact
+      : undefined,
+  );
   const [first] = known;
   if (first !== undefined && known.every((artefact) => artefact === first)) return first;
   const { digest, bytes } = await packArtefact(reader, closure);

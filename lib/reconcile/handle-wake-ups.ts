@@ -38,7 +38,11 @@ export async function handleWakeUps(
   return failed;
 }
 
-async function handle(deps: SourceStageDeps & TargetStageDeps, wakeUp: WakeUp, deadline: number): Promise<void> {
+async function handle(
+  deps: SourceStageDeps & TargetStageDeps,
+  wakeUp: WakeUp,
+  deadline: number,
+): Promise<void> {
   const { reason, deliveryId } = wakeUp;
   const trace = deliveryId === undefined ? {} : { deliveryId };
   switch (wakeUp.kind) {

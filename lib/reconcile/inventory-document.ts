@@ -51,7 +51,8 @@ export async function loadProjections(
   const projections = new Map<Digest, Projection>();
   for (const pointer of inventory.packs) {
     const pack = await state.getBlob<Pack>({ target }, pointer);
-    for (const [digest, projection] of Object.entries(pack ?? {})) projections.set(digest as Digest, projection);
+    for (const [digest, projection] of Object.entries(pack ?? {}))
+      projections.set(digest as Digest, projection);
   }
   return projections;
 }

@@ -19,7 +19,12 @@ const USABLE = 0.75;
  */
 export function keepLease(
   deps: { readonly state: Pick<StateStore, 'heartbeat'>; readonly clock: Clock },
-  held: { readonly target: TargetId; readonly epoch: number; readonly leaseMs: number; readonly grantedAt: number },
+  held: {
+    readonly target: TargetId;
+    readonly epoch: number;
+    readonly leaseMs: number;
+    readonly grantedAt: number;
+  },
 ): HeldLease {
   const { target, epoch, leaseMs } = held;
   let validUntil = held.grantedAt + leaseMs * USABLE;

@@ -56,7 +56,11 @@ export async function planTarget(
     ],
     deadline,
   });
-  const crdOf = await crdStates(kube, entries.map(({ id }) => id), deadline);
+  const crdOf = await crdStates(
+    kube,
+    entries.map(({ id }) => id),
+    deadline,
+  );
   const revision = wanted.kind === 'revision' ? wanted.revision : '';
   const { allowance } = state;
   const plan = buildPlan({
@@ -74,7 +78,9 @@ export async function planTarget(
     takeover: input.takeover,
     requested: state.handled < state.requested,
     ...(createNamespace === undefined ? {} : { createNamespace }),
-    ...(allowance === undefined ? {} : { allowance: { deleteSet: allowance.deleteSet, revision: allowance.revision ?? '' } }),
+    ...(allowance === undefined
+      ? {}
+      : { allowance: { deleteSet: allowance.deleteSet, revision: allowance.revision ?? '' } }),
   });
   const summary: Record<string, number> = {};
   for (const { kind } of plan.actions) summary[kind] = (summary[kind] ?? 0) + 1;

@@ -14,7 +14,12 @@ import { afterRun, writeAhead } from '../plan/record.ts';
 import { unpackArtefact } from '../source/artefact.ts';
 import { crdStates } from './crd-states.ts';
 import { retryDelayMs, type TargetStageDeps } from './deps.ts';
-import { loadInventory, loadProjections, storeInventory, type LoadedInventory } from './inventory-document.ts';
+import {
+  loadInventory,
+  loadProjections,
+  storeInventory,
+  type LoadedInventory,
+} from './inventory-document.ts';
 import type { HeldLease } from './keep-lease.ts';
 import { planTarget } from './plan-target.ts';
 
@@ -40,10 +45,24 @@ export interface RunResult {
   readonly wakeSource?: SourceId;
 }
 
-const NO_COUNTS: RunCounts = { created: 0, changed: 0, healed: 0, unchanged: 0, pruned: 0, withheld: 0, failed: 0 };
+const NO_COUNTS: RunCounts = {
+  created: 0,
+  changed: 0,
+  healed: 0,
+  unchanged: 0,
+  pruned: 0,
+  withheld: 0,
+  failed: 0,
+};
 
 /** Errors of the commit itself: the same inputs fail the same way, so only a new commit or a request tries again. */
-const TERMINAL = new Set(['render-failed', 'render-refused', 'duplicate-resource', 'path-missing', 'invalid-input']);
+const TERMINAL = new Set([
+  'render-failed',
+  'render-refused',
+  'duplicate-resource',
+  'path-missing',
+  'invalid-input',
+]);
 
 /** One reconcile under a held lease: render, judge, plan, write ahead, apply, prune. */
 export async function runTarget(deps: TargetStageDeps, input: RunInput): Promise<RunResult> {
@@ -79,12 +98,22 @@ export function failedRun(deps: TargetStageDeps, state: TargetState, error: unkn
     ...nothingDone(record.message),
     outcome: 'failed',
     errors: [{ error: record }],
-    ...(terminal ? {} : { retryAt: deps.clock.now() + retryDelayMs(deps.timings, state.attempt, deps.random) }),
+    ...(terminal
+      ? {}
+      : { retryAt: deps.clock.now() + retryDelayMs(deps.timings, state.attempt, deps.random) }),
   };
 }
 
 function nothingDone(message: string): RunResult {
-  return { outcome: 'succeeded', message, counts: NO_COUNTS, errors: [], warnings: [], requests: {}, inventory: 'keep' };
+  return {
+    outcome: 'succeeded',
+    message,
+    counts: NO_COUNTS,
+    errors: [],
+    warnings: [],
+    requests: {},
+    inventory: 'keep',
+  };
 }
 
 async function renderWanted(
@@ -102,9 +131,13 @@ async function renderWanted(
 }
 
 function artefactMissing(deps: TargetStageDeps, state: TargetState): RunResult {
-  const error = new HoldfastError('artefact-missing', 'the artefact is gone; the source rebuilds it', { retryable: true });
+  const error = new HoldfastError('artefact-missing', 'the artefact is gone; the source rebuilds it', {
+    retryable: true,
+  });
   const failed = failedRun(deps, state, error);
-  return state.wanted.kind === 'revision' ? { ...failed, wakeSource: state.wanted.application.source } : failed;
+  return state.wanted.kind === 'revision'
+    ? { ...failed, wakeSource: state.wanted.application.source }
+    : failed;
 }
 
 async function carryOut(
@@ -120,8 +153,16 @@ async function carryOut(
   const touches = plan.actions.some(({ kind }) => kind === 'apply' || kind === 'prune');
   let packs = inventory.packs;
   if (touches) {
-    const stored = await storeInventory(deps.state, target, epoch, { entries: ahead, packs, projections: new Map() });
-    const written = await deps.state.changeTarget(target, { kind: 'write-ahead', epoch, inventory: stored.pointer });
+    const stored = await storeInventory(deps.state, target, epoch, {
+      entries: ahead,
+      packs,
+      projections: new Map(),
+    });
+    const written = await deps.state.changeTarget(target, {
+      kind: 'write-ahead',
+      epoch,
+      inventory: stored.pointer,
+    });
     if (written.kind === 'none') throw leaseLost();
   }
   const previous = await previousProjections(deps, state, inventory, plan);
@@ -136,9 +177,14 @@ async function carryOut(
     random: deps.random,
     ...(input.takeover ? { epochAnnotation: epoch } : {}),
   };
-  const report = await executePlan(shared, plan.actions.filter(({ kind }) => kind !== 'prune'));
+  const report = await executePlan(
+    shared,
+    plan.actions.filter(({ kind }) => kind !== 'prune'),
+  );
   const results: ActionResult[] = [...report.results];
-  const prunes = plan.actions.filter((action): action is Extract<Action, { kind: 'prune' }> => action.kind === 'prune');
+  const prunes = plan.actions.filter(
+    (action): action is Extract<Action, { kind: 'prune' }> => action.kind === 'prune',
+  );
   let interrupted = report.interrupted;
   if (prunes.length > 0 && interrupted === undefined) {
     const pruned = await executePrune({ ...shared, keptUids: keptUids(plan, results) }, prunes);
@@ -149,9 +195,24 @@ async function carryOut(
   }
   if (interrupted === 'lease-lost') throw leaseLost();
 
-  const crdOf = await crdStates(kube, plan.actions.map(({ id }) => id), input.deadline);
-  const after = afterRun(ahead, plan, results, { fieldManager: shared.fieldManager, key: await deps.hashKey(), crdOf });
-  return await concluded(deps, input, { inventory, after, packs, plan, results, interrupted: interrupted === 'deadline' });
+  const crdOf = await crdStates(
+    kube,
+    plan.actions.map(({ id }) => id),
+    input.deadline,
+  );
+  const after = afterRun(ahead, plan, results, {
+    fieldManager: shared.fieldManager,
+    key: await deps.hashKey(),
+    crdOf,
+  });
+  return await concluded(deps, input, {
+    inventory,
+    after,
+    packs,
+    plan,
+    results,
+    interrupted: interrupted === 'deadline',
+  });
 }
 
 function leaseLost(): HoldfastError {
@@ -165,7 +226,9 @@ async function previousProjections(
   inventory: LoadedInventory,
   plan: Plan,
 ): Promise<(id: Action['id']) => Projection | undefined> {
-  const known = plan.actions.some((action) => action.kind === 'apply' && action.previous?.projection !== undefined);
+  const known = plan.actions.some(
+    (action) => action.kind === 'apply' && action.previous?.projection !== undefined,
+  );
   if (!known) return () => undefined;
   const projections = await loadProjections(deps.state, state.target, inventory);
   return (id) => {
@@ -178,7 +241,8 @@ function keptUids(plan: Plan, results: readonly ActionResult[]): ReadonlySet<str
   const uids = new Set<string>();
   for (const result of results) if (result.kind === 'applied') uids.add(result.live.metadata.uid);
   for (const action of plan.actions) {
-    if (action.kind === 'unchanged' && action.entry.baseline !== undefined) uids.add(action.entry.baseline.uid);
+    if (action.kind === 'unchanged' && action.entry.baseline !== undefined)
+      uids.add(action.entry.baseline.uid);
     if (action.kind === 'apply' && action.live !== undefined) uids.add(action.live.uid);
   }
   return uids;
@@ -208,16 +272,36 @@ async function concluded(deps: TargetStageDeps, input: RunInput, done: Conclusio
   const stored = await storeAfter(deps, state, done);
   const base = { counts, errors, warnings, requests: {}, ...stored };
   if (errors.length > 0) {
-    return { ...base, outcome: 'failed', message: `${errors.length} of ${done.results.length} actions failed: ${firstOf(errors)}`, retryAt: backoff };
+    return {
+      ...base,
+      outcome: 'failed',
+      message: `${errors.length} of ${done.results.length} actions failed: ${firstOf(errors)}`,
+      retryAt: backoff,
+    };
   }
   if (done.interrupted) {
-    return { ...base, outcome: 'continued', message: 'out of time; the rest follows at once', retryAt: deps.clock.now() };
+    return {
+      ...base,
+      outcome: 'continued',
+      message: 'out of time; the rest follows at once',
+      retryAt: deps.clock.now(),
+    };
   }
   if (waiting > 0) {
-    return { ...base, outcome: 'continued', message: `${waiting} objects are being deleted`, retryAt: backoff };
+    return {
+      ...base,
+      outcome: 'continued',
+      message: `${waiting} objects are being deleted`,
+      retryAt: backoff,
+    };
   }
   if (state.wanted.kind === 'removed' && stored.inventory !== 'none') {
-    return { ...base, outcome: 'continued', message: firstWarning(warnings), retryAt: deps.clock.now() + deps.timings.maxRetryMs };
+    return {
+      ...base,
+      outcome: 'continued',
+      message: firstWarning(warnings),
+      retryAt: deps.clock.now() + deps.timings.maxRetryMs,
+    };
   }
   const message = describeCounts(counts) + (done.plan.pruneHeld === undefined ? '' : '; pruning is held');
   // What the executor withheld may become free without a push: looked at again, slowly.

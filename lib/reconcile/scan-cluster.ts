@@ -41,7 +41,11 @@ interface Scanned {
  * targets whose policy says so are woken.
  * @param deadline monotonic milliseconds
  */
-export async function scanCluster(deps: ScanDeps, cluster: ClusterName, deadline: number): Promise<ScanOutcome> {
+export async function scanCluster(
+  deps: ScanDeps,
+  cluster: ClusterName,
+  deadline: number,
+): Promise<ScanOutcome> {
   try {
     const outcome = await scan(deps, cluster, deadline);
     await deps.state.putClusterScan({ schema: 1, cluster, scannedAt: deps.clock.now() });
@@ -69,7 +73,11 @@ async function scan(deps: ScanDeps, cluster: ClusterName, deadline: number): Pro
     wanted: entries.map(({ id, version, namespaced }) => ({ id, version, namespaced })),
     deadline,
   });
-  const crdOf = await crdStates(kube, entries.map(({ id }) => id), deadline);
+  const crdOf = await crdStates(
+    kube,
+    entries.map(({ id }) => id),
+    deadline,
+  );
   const key = await deps.hashKey();
   const totals = { clean: 0, drifted: 0, unknown: 0, woken: 0, discarded: 0 };
   for (const target of targets) {
@@ -174,7 +182,8 @@ async function lookClosely(
   try {
     const discovery = await scan.kube.discovery({ deadline: scan.deadline });
     const apiVersion = entry.id.group === '' ? entry.version : `${entry.id.group}/${entry.version}`;
-    const type = discovery.find(apiVersion, entry.id.kind) ?? discovery.preferred(entry.id.group, entry.id.kind);
+    const type =
+      discovery.find(apiVersion, entry.id.kind) ?? discovery.preferred(entry.id.group, entry.id.kind);
     const { namespace, name } = entry.id;
     const live =
       type === undefined
@@ -195,7 +204,9 @@ async function lookClosely(
 }
 
 function seenOf(state: TargetState): DriftReport['seen'] {
-  return state.lastRun === undefined ? { epoch: state.epoch } : { epoch: state.epoch, runId: state.lastRun.id };
+  return state.lastRun === undefined
+    ? { epoch: state.epoch }
+    : { epoch: state.epoch, runId: state.lastRun.id };
 }
 
 async function stillTrue(deps: ScanDeps, report: DriftReport): Promise<boolean> {
@@ -212,7 +223,11 @@ async function stillTrue(deps: ScanDeps, report: DriftReport): Promise<boolean> 
 async function wakeToHeal(deps: ScanDeps, state: TargetState, report: DriftReport): Promise<boolean> {
   if (state.wanted.kind !== 'revision' || state.wanted.application.drift !== 'correct') return false;
   const target: TargetId = state.target;
-  const outcome = await deps.state.changeTarget(target, { kind: 'request', now: deps.clock.now(), seen: report.seen });
+  const outcome = await deps.state.changeTarget(target, {
+    kind: 'request',
+    now: deps.clock.now(),
+    seen: report.seen,
+  });
   if (outcome.kind === 'none') return false;
   await deps.queue.send([{ v: 1, kind: 'target', target, reason: 'drift' }]);
   return true;

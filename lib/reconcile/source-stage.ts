@@ -55,7 +55,12 @@ export async function runSourceStage(
       const head = seen.refs[refKey(root.ref)];
       // A ref that is gone leaves everything as it was; the root's own target says so.
       if (head?.revision === undefined) continue;
-      const outcome = await registerDefinitions(deps, root, await open(head.revision), root.base + head.generation);
+      const outcome = await registerDefinitions(
+        deps,
+        root,
+        await open(head.revision),
+        root.base + head.generation,
+      );
       if (outcome.kind === 'superseded') return await superseded(deps, id);
       if (outcome.kind === 'registered') {
         for (const other of outcome.sources) {
@@ -69,11 +74,21 @@ export async function runSourceStage(
     const now = await usersOf(deps, id);
     const current = await observe(look, seen.generation, refsOf(id, now));
     if (current === undefined) return await superseded(deps, id);
-    const result = await fanOut(deps, { state: current, open, applications: withRoots(id, now), deliveryId: wake.deliveryId });
+    const result = await fanOut(deps, {
+      state: current,
+      open,
+      applications: withRoots(id, now),
+      deliveryId: wake.deliveryId,
+    });
     wakeUps.push(...result.wakeUps);
     await deps.queue.send(wakeUps);
     if (result.mixed) await deps.queue.send([{ v: 1, kind: 'source', source: id, reason: 'retry' }], 1);
-    return { kind: 'looked', woken: result.wakeUps.length, advanced: result.advanced, invalid: result.invalid };
+    return {
+      kind: 'looked',
+      woken: result.wakeUps.length,
+      advanced: result.advanced,
+      invalid: result.invalid,
+    };
   } catch (error) {
     return await failed(deps, id, error);
   } finally {
@@ -116,9 +131,16 @@ interface Look {
   readonly listed: ReadonlyMap<string, CommitSha>;
 }
 
-async function observe(look: Look, expectedGeneration: number, refs: readonly GitRef[]): Promise<SourceState | undefined> {
+async function observe(
+  look: Look,
+  expectedGeneration: number,
+  refs: readonly GitRef[],
+): Promise<SourceState | undefined> {
   const heads = new Map(
-    refs.map((ref) => [refKey(ref), ref.kind === 'commit' ? (ref.sha as CommitSha) : look.listed.get(refKey(ref))]),
+    refs.map((ref) => [
+      refKey(ref),
+      ref.kind === 'commit' ? (ref.sha as CommitSha) : look.listed.get(refKey(ref)),
+    ]),
   );
   const { state, transition } = await look.deps.state.changeSource(look.source.id, {
     kind: 'observe',
@@ -136,11 +158,21 @@ async function superseded(deps: SourceStageDeps, id: SourceId): Promise<SourceOu
 
 async function failed(deps: SourceStageDeps, id: SourceId, error: unknown): Promise<SourceOutcome> {
   const record = errorRecord(error);
-  deps.log.warn('source stage failed', { source: id, code: record.code, error: record.message, cause: error });
-  const { state } = await deps.state.changeSource(id, { kind: 'failed', now: deps.clock.now(), error: record });
+  deps.log.warn('source stage failed', {
+    source: id,
+    code: record.code,
+    error: record.message,
+    cause: error,
+  });
+  const { state } = await deps.state.changeSource(id, {
+    kind: 'failed',
+    now: deps.clock.now(),
+    error: record,
+  });
   const delayMs = retryDelayMs(deps.timings, state.attempt - 1, deps.random);
   // What another try cannot mend is left to the next push and to the sweep.
-  if (record.retryable) await deps.queue.send([{ v: 1, kind: 'source', source: id, reason: 'retry' }], delayMs / 1000);
+  if (record.retryable)
+    await deps.queue.send([{ v: 1, kind: 'source', source: id, reason: 'retry' }], delayMs / 1000);
   return { kind: 'failed', code: record.code };
 }
 
@@ -154,7 +186,10 @@ async function openReader(deps: SourceStageDeps, source: Source, commit: CommitS
   return { reader: memoizedReader(opened), release: () => opened.release() };
 }
 
-async function releaseAll(deps: SourceStageDeps, readers: ReadonlyMap<CommitSha, Promise<OpenReader>>): Promise<void> {
+async function releaseAll(
+  deps: SourceStageDeps,
+  readers: ReadonlyMap<CommitSha, Promise<OpenReader>>,
+): Promise<void> {
   for (const opened of readers.values()) {
     try {
       await (await opened).release();

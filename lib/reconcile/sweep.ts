@@ -5,7 +5,9 @@ import type { SweepDeps } from './deps.ts';
 const MAX_TARGETS = 5_000;
 
 /** Wakes every source, so that a lost webhook is found, and every target that is due, so that a lost message is. */
-export async function sweep(deps: SweepDeps): Promise<{ readonly sources: number; readonly targets: number }> {
+export async function sweep(
+  deps: SweepDeps,
+): Promise<{ readonly sources: number; readonly targets: number }> {
   const sources = await deps.state.listSources();
   const targets = await deps.state.dueTargets(deps.clock.now(), MAX_TARGETS);
   const wakeUps: WakeUp[] = [

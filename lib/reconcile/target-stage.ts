@@ -43,7 +43,12 @@ export async function runTargetStage(
   });
   if (acquired.kind === 'none') return { kind: 'idle', why: acquired.why };
   const state = acquired.next;
-  const log = deps.log.child({ target: id, application: state.application, cluster: state.cluster, epoch: state.epoch });
+  const log = deps.log.child({
+    target: id,
+    application: state.application,
+    cluster: state.cluster,
+    epoch: state.epoch,
+  });
   const lease = keepLease(deps, { target: id, epoch: state.epoch, leaseMs, grantedAt });
   let result: RunResult;
   try {
@@ -57,7 +62,11 @@ export async function runTargetStage(
       },
     );
   } catch (error) {
-    log.warn('run failed', { error: errorRecord(error).message, code: errorRecord(error).code, cause: error });
+    log.warn('run failed', {
+      error: errorRecord(error).message,
+      code: errorRecord(error).code,
+      cause: error,
+    });
     result = failedRun(deps, state, error);
   } finally {
     lease.stop();
@@ -106,9 +115,15 @@ async function commit(
     return { kind: 'lost' };
   }
   await deps.state.putRun(run);
-  deps.log.info('run finished', { run: run.id, outcome: run.outcome, counts: run.counts, errors: run.errors.length });
+  deps.log.info('run finished', {
+    run: run.id,
+    outcome: run.outcome,
+    counts: run.counts,
+    errors: run.errors.length,
+  });
   const wakeUps: WakeUp[] = [];
-  if (result.wakeSource !== undefined) wakeUps.push({ v: 1, kind: 'source', source: result.wakeSource, reason: 'artefact-missing' });
+  if (result.wakeSource !== undefined)
+    wakeUps.push({ v: 1, kind: 'source', source: result.wakeSource, reason: 'artefact-missing' });
   await deps.queue.send(wakeUps);
   if (finished.effect === 'wake') {
     // What is wanted may have moved while this ran: the transition has looked once more.

@@ -10,11 +10,17 @@ function check(before: World, after: World, path: () => string): void {
     if (is.epoch < was.epoch) throw new Error(`law 4: the epoch fell\n${path()}`);
     if (is.wantedSeq < was.wantedSeq) throw new Error(`law 1: the wanted sequence fell\n${path()}`);
     const order = compareOrder(is.wanted.order, was.wanted.order);
-    if (order === 'older' || order === 'mixed') throw new Error(`law 1: an older commit is wanted\n${path()}`);
+    if (order === 'older' || order === 'mixed')
+      throw new Error(`law 1: an older commit is wanted\n${path()}`);
   }
-  const holders = after.workers.filter((worker) => worker.kind === 'target' && worker.epoch === is.epoch && after.now < worker.expiresAt);
+  const holders = after.workers.filter(
+    (worker) => worker.kind === 'target' && worker.epoch === is.epoch && after.now < worker.expiresAt,
+  );
   if (holders.length > 1) throw new Error(`law 4: two writers\n${path()}`);
-  const covered = new Set([...inventoryOf(after, is.inventory), ...inventoryOf(after, is.pending?.inventory)]);
+  const covered = new Set([
+    ...inventoryOf(after, is.inventory),
+    ...inventoryOf(after, is.pending?.inventory),
+  ]);
   for (const name of Object.keys(after.objects)) {
     if (!covered.has(name) && !after.slipped.includes(name)) {
       throw new Error(`law 2: ${name} is not covered\n${path()}`);
@@ -51,7 +57,8 @@ function exploreAll(start: World, workers: { source: number; target: number }, l
     const key = JSON.stringify(top.world);
     if (seen.has(key)) continue;
     seen.add(key);
-    if (seen.size > limit) throw new Error(`more than ${limit} worlds: the model is too large to be explored whole`);
+    if (seen.size > limit)
+      throw new Error(`more than ${limit} worlds: the model is too large to be explored whole`);
     checkSettled(top.world, () => top.path.join('\n'));
     for (const { name, next } of steps(top.world, workers)) {
       const path = [...top.path, name];
@@ -64,19 +71,31 @@ function exploreAll(start: World, workers: { source: number; target: number }, l
 
 describe('the laws over all short schedules', () => {
   it('hold with two source workers, one target worker and a push', () => {
-    const worlds = exploreAll(emptyWorld({ pushes: 1, crashes: 0, expiries: 0 }), { source: 2, target: 1 }, 300_000);
+    const worlds = exploreAll(
+      emptyWorld({ pushes: 1, crashes: 0, expiries: 0 }),
+      { source: 2, target: 1 },
+      300_000,
+    );
 
     expect(worlds).toBeGreaterThan(500);
   });
 
   it('hold when workers die', () => {
-    const worlds = exploreAll(emptyWorld({ pushes: 1, crashes: 1, expiries: 0 }), { source: 1, target: 2 }, 300_000);
+    const worlds = exploreAll(
+      emptyWorld({ pushes: 1, crashes: 1, expiries: 0 }),
+      { source: 1, target: 2 },
+      300_000,
+    );
 
     expect(worlds).toBeGreaterThan(500);
   });
 
   it('hold when a lease runs out under a worker whose patch is late', () => {
-    const worlds = exploreAll(emptyWorld({ pushes: 1, crashes: 0, expiries: 1 }), { source: 1, target: 2 }, 300_000);
+    const worlds = exploreAll(
+      emptyWorld({ pushes: 1, crashes: 0, expiries: 1 }),
+      { source: 1, target: 2 },
+      300_000,
+    );
 
     expect(worlds).toBeGreaterThan(500);
   });

@@ -1,4 +1,12 @@
-import { applicationId, sha256, targetId, type ClusterName, type CommitSha, type RootId, type SourceId } from '../../lib/model/ids.ts';
+import {
+  applicationId,
+  sha256,
+  targetId,
+  type ClusterName,
+  type CommitSha,
+  type RootId,
+  type SourceId,
+} from '../../lib/model/ids.ts';
 import type { Application } from '../../lib/model/application.ts';
 import type { BlobPointer } from '../../lib/model/inventory.ts';
 import { initialSourceState, sourceTransition, type SourceState } from '../../lib/model/source-state.ts';
@@ -51,7 +59,18 @@ export interface Patch {
 
 export type Worker =
   | { kind: 'source'; step: number; generation: number; head: number }
-  | { kind: 'target'; step: number; epoch: number; expiresAt: number; wanted: number; wantedSeq: number; requested: number; takeover: boolean; covered: string[]; todo: string[] };
+  | {
+      kind: 'target';
+      step: number;
+      epoch: number;
+      expiresAt: number;
+      wanted: number;
+      wantedSeq: number;
+      requested: number;
+      takeover: boolean;
+      covered: string[];
+      todo: string[];
+    };
 
 /** Which objects each commit declares. The second and third declare the same: an equal closure. */
 export const COMMITS: readonly (readonly string[])[] = [['a'], ['a', 'b'], ['a', 'b'], ['b'], ['a']];
@@ -107,7 +126,10 @@ function application(): Application {
 }
 
 /** Every next world, with the name of the step that leads there. */
-export function steps(world: World, workers: { source: number; target: number }): { name: string; next: World }[] {
+export function steps(
+  world: World,
+  workers: { source: number; target: number },
+): { name: string; next: World }[] {
   const found: { name: string; next: World }[] = [];
   const add = (name: string, change: (next: World) => void) => {
     const next = structuredClone(world);
@@ -227,7 +249,10 @@ function sourceStep(world: World, index: number): void {
 function endSource(world: World, index: number): void {
   world.workers.splice(index, 1);
   // A push that came after this worker asked has sent a message of its own.
-  if (world.workers.every(({ kind }) => kind !== 'source') && commitOf(world.source.refs[REF]?.revision ?? '0') === world.head) {
+  if (
+    world.workers.every(({ kind }) => kind !== 'source') &&
+    commitOf(world.source.refs[REF]?.revision ?? '0') === world.head
+  ) {
     world.queue.source = 0;
   }
 }
@@ -255,7 +280,12 @@ function startTarget(world: World): void {
   });
 }
 
-const pointerTo = (name: string, epoch: number): BlobPointer => ({ digest: sha256(name), generation: epoch, chunks: 1, bytes: 1 });
+const pointerTo = (name: string, epoch: number): BlobPointer => ({
+  digest: sha256(name),
+  generation: epoch,
+  chunks: 1,
+  bytes: 1,
+});
 
 function store(world: World, epoch: number, names: readonly string[]): BlobPointer {
   const pointer = pointerTo([...names].sort().join(), epoch);
