@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Replaces a file whole, readable by its owner only: whoever dies at any point leaves the old content or the new one. */
@@ -30,5 +30,17 @@ async function closing(file: FileHandle, use: () => Promise<void>): Promise<void
     await use();
   } finally {
     await file.close();
+  }
+}
+
+/** undefined: there is no such file. */
+export async function readFileIfPresent(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      return undefined;
+    }
+    throw error;
   }
 }

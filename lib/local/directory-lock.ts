@@ -26,5 +26,5 @@ export function acquireLock(path: string): DirectoryLock | undefined {
 
 /** https://www.sqlite.org/rescode.html#busy */
 function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && error.errcode === 5;
+  return (error as { readonly errcode?: number }).errcode === 5;
 }

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { sha256 } from '../model/ids.ts';
-import { syncDirectory, writeFileAtomically } from './atomic-file.ts';
+import { readFileIfPresent, syncDirectory, writeFileAtomically } from './atomic-file.ts';
 
 const storedSecretSchema = z.strictObject({
   schema: z.literal(1),
@@ -73,16 +73,8 @@ export async function openSecretFiles(directory: string, now: () => number = Dat
 }
 
 async function readSecret(path: string): Promise<StoredSecret | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
-      return undefined;
-    }
-    throw error;
-  }
-  return parseSecret(path, text);
+  const text = await readFileIfPresent(path);
+  return text === undefined ? undefined : parseSecret(path, text);
 }
 
 function parseSecret(path: string, text: string): StoredSecret {

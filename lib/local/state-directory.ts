@@ -1,10 +1,10 @@
-import { chmod, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
 import type { InstallationNames } from '../compose/names.ts';
 import { HoldfastError } from '../model/errors.ts';
 import { type AccessKey, createAccessKey } from './access-key.ts';
-import { writeFileAtomically } from './atomic-file.ts';
+import { readFileIfPresent, writeFileAtomically } from './atomic-file.ts';
 import { acquireLock } from './directory-lock.ts';
 import type { EmulatorEndpoints, EmulatorPorts } from './emulators.ts';
 
@@ -172,16 +172,5 @@ async function removeLeftovers(path: string): Promise<void> {
   await Promise.all(leftovers.map((name) => rm(join(path, name), { force: true })));
   if (names.includes(LOCK)) {
     await chmod(join(path, LOCK), 0o600);
-  }
-}
-
-async function readFileIfPresent(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
-      return undefined;
-    }
-    throw error;
   }
 }

@@ -78,14 +78,17 @@ async function sign(
     uriEscapePath: scope.service !== 's3',
     applyChecksum: false,
   });
-  const url = new URL(request.url, 'http://127.0.0.1');
+  // As sent: a URL object would resolve the dots of an S3 key.
+  const queryAt = request.url.indexOf('?');
+  const path = queryAt < 0 ? request.url : request.url.slice(0, queryAt);
+  const query = new URLSearchParams(queryAt < 0 ? '' : request.url.slice(queryAt));
   const signed = await signer.sign(
     {
       method: request.method,
       protocol: 'http:',
       hostname: '127.0.0.1',
-      path: url.pathname,
-      query: readQuery(url.searchParams),
+      path,
+      query: readQuery(query),
       headers: Object.fromEntries(signedNames.map((name) => [name, String(request.headers[name] ?? '')])),
     },
     {
