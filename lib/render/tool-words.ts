@@ -2,6 +2,7 @@ import { HoldfastError } from '../model/errors.ts';
 import { ToolFailure } from './run-tool.ts';
 
 const MAX_WORDS = 2_000;
+const MAX_READ = 65_536;
 
 /**
  * What a tool said, fit to be stored and shown: without our directory, control characters, dumped objects (kustomize
@@ -12,17 +13,22 @@ export function safeWords(
   hide: { readonly directory: string; readonly secrets: readonly string[] },
 ): string {
   let words = stderr
+    .slice(0, MAX_READ)
     .replaceAll(`${hide.directory}/tree/`, '')
     .replaceAll(`${hide.directory}/tree`, '.')
     .replaceAll(hide.directory, '');
   for (const secret of [...hide.secrets].sort((a, b) => b.length - a.length)) {
     words = words.replaceAll(secret, '***');
   }
+  // Half of what was read: a secret that the first cut split lies behind the second.
+  const kept = words.slice(0, MAX_READ / 2);
   return (
-    words
+    kept
       .replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '')
       .split('\n')
-      .map((line) => line.replace(/(?:map\[|\{"|"apiVersion"|&?\w+\.\w+\{).*/, '… (content left out)'))
+      .map((line) =>
+        line.replace(/(?:map\[|\{"|"apiVersion"|\b\w{1,40}\.\w{1,60}\{).*/, '… (content left out)'),
+      )
       .map((line) => line.replace(/!!(\w+) `[^`]*`?/g, 'a $1'))
       .map((line) => line.replace(/[\p{Cc}\u2028\u2029]/gu, ' ').trimEnd())
       // Helm's own log lines on stderr, which say nothing about the failure.
