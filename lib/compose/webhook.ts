@@ -24,9 +24,10 @@ export interface WebhookParts {
 
 /** Holds the caches of one process: compose once, not per request. */
 export function composeWebhook({ clients, names, log }: WebhookParts): ReceiveWebhookDeps {
+  const monotonic = () => performance.now();
   const state = tableStateStore(dynamoTable({ client: clients.dynamodb, tableName: names.table }));
   return {
-    sources: rememberUnknownSources({ get: (id) => state.getSource(id) }),
+    sources: rememberUnknownSources({ get: (id) => state.getSource(id) }, monotonic),
     secrets: createSecretsManagerStore({
       secretsManager: clients.secretsManager,
       prefix: names.secretPrefix,
@@ -34,7 +35,7 @@ export function composeWebhook({ clients, names, log }: WebhookParts): ReceiveWe
     // It wakes sources only and may not send to the targets' queue.
     queue: createSqsWakeQueue({ sqs: clients.sqs, sourceQueueUrl: names.sourceQueueUrl }),
     followedRefs: (source) => readFollowedRefs(state, source),
-    mayRefetchSecrets: createRefetchGate(),
+    mayRefetchSecrets: createRefetchGate(monotonic),
     log,
   };
 }

@@ -53,7 +53,7 @@ export function startEventSource(options: EventSourceOptions): EventSource {
       if (messages.length > 0) {
         const batch = handleBatch(options, log, messages);
         inFlight.add(batch);
-        batch.then(() => inFlight.delete(batch));
+        void batch.finally(() => inFlight.delete(batch));
       }
     }
   };

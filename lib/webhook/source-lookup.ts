@@ -13,11 +13,9 @@ const MAX_UNKNOWN = 1_000;
 /**
  * Remembers which ids are unknown, so that a flood of made-up deliveries to one id costs one read. Known sources are
  * read each time: a changed secret name counts at once. Bounded, oldest out first.
+ * @param now milliseconds on any clock that only grows
  */
-export function rememberUnknownSources(
-  sources: SourceLookup,
-  now: () => number = () => performance.now(),
-): SourceLookup {
+export function rememberUnknownSources(sources: SourceLookup, now: () => number): SourceLookup {
   const unknownUntil = new Map<SourceId, number>();
   return {
     async get(id) {

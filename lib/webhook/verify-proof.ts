@@ -48,7 +48,7 @@ async function matchesAny(
     names.map((name) => deps.secrets.get('webhook', name, { fresh })),
   );
   let matches = false;
-  let unreadable: unknown;
+  let unreadable: HoldfastError | undefined;
   for (const [index, reading] of readings.entries()) {
     if (reading.status === 'fulfilled') {
       // Each is tried, whether or not an earlier one matched: time does not tell which.
@@ -57,7 +57,10 @@ async function matchesAny(
     } else if (reading.reason instanceof HoldfastError && reading.reason.code === 'secret-missing') {
       deps.log.error('webhook secret of the source does not exist', { secret: names[index] });
     } else {
-      unreadable = reading.reason;
+      unreadable = new HoldfastError('internal', 'a webhook secret of the source cannot be read', {
+        retryable: true,
+        cause: reading.reason,
+      });
     }
   }
   if (!matches && unreadable !== undefined) {

@@ -18,7 +18,7 @@ function aQueue(answerTo: (batch: Batch, attempt: number) => Answer = takeAll) {
     return answerTo(command.input, batches.length);
   };
   const queue = createSqsWakeQueue({
-    sqs: { send } as unknown as SQSClient,
+    sqs: { send },
     sourceQueueUrl: 'http://sqs/sources',
     targetQueueUrl: 'http://sqs/targets',
     wait: async (milliseconds) => {

@@ -5,7 +5,6 @@ import {
   PutSecretValueCommand,
   ResourceExistsException,
   ResourceNotFoundException,
-  type SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import { createSecretsManagerStore, secretIdOf } from '../../lib/secrets/secrets-manager-store.ts';
 
@@ -45,7 +44,7 @@ function aStore(secrets: Record<string, string | undefined> = {}) {
     return {};
   };
   const store = createSecretsManagerStore({
-    secretsManager: { send } as unknown as SecretsManagerClient,
+    secretsManager: { send },
     prefix: 'holdfast',
     now: () => world.now,
   });

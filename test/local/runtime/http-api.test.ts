@@ -110,7 +110,7 @@ describe('the local HTTP API', () => {
 
     const answers = [
       await post('/hooks/a', { body: 'x'.repeat(1_001) }),
-      await post('/hooks/a', { body: chunked, duplex: 'half' } as RequestInit),
+      await post('/hooks/a', { body: chunked, duplex: 'half' }),
       await post('/hooks/a', { body: 'x'.repeat(1_000) }),
     ];
 

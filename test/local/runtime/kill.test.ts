@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { DynamoDBClient, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
+import { type DynamoDBClient, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { type AwsClients, destroyAwsClients } from '../../../lib/compose/aws.ts';
@@ -129,9 +129,9 @@ describe('a local installation whose process is killed', () => {
     running = await startChild(directory);
     const written: string[] = [];
     const { dynamodb } = running.clients;
-    let stopped = false;
+    // Ends when the killed process no longer answers.
     const writing = (async () => {
-      for (let n = 0; !stopped; n++) {
+      for (let n = 0; ; n++) {
         await dynamodb.send(new PutItemCommand({ TableName: 'holdfast', Item: item(n) }));
         written.push(item(n).sk.S);
         if (n === 200) {
@@ -140,7 +140,6 @@ describe('a local installation whose process is killed', () => {
       }
     })().catch(() => undefined);
     await once(running.process, 'exit');
-    stopped = true;
     await writing;
 
     running = await startChild(directory);
