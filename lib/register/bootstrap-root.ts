@@ -74,11 +74,11 @@ export async function allowRemoval(deps: RegisterDeps, name: string, digest: str
       '--allow-removal: give the digest of the message, at least its first 8 digits',
     );
   }
-  const outcome = await deps.state.changeRegistry(id, (registry) => {
+  const outcome = await deps.state.changeRegistry<string>(id, (registry) => {
     const { held } = registry;
-    if (held === undefined) return { result: 'nothing-held' as const };
+    if (held === undefined) return { result: 'nothing-held' };
     if (!held.deleteSet.startsWith(digest)) return { result: held.deleteSet };
-    return { next: { ...registry, allowance: held.deleteSet }, result: 'allowed' as const };
+    return { next: { ...registry, allowance: held.deleteSet }, result: 'allowed' };
   });
   if (outcome === 'nothing-held') {
     throw new HoldfastError('invalid-input', `root "${id}" holds no removal back: there is nothing to allow`);
