@@ -150,9 +150,10 @@ export function connectKube(options: ConnectOptions): KubeApi {
       if (answer.status === 410) {
         return 'expired';
       }
-      const parsed = parse(answer.body, sent.context);
-      const metadata = recordOf(recordOf(parsed)?.['metadata']);
-      const found = recordOf(parsed)?.['items'] ?? [];
+      const parsed = recordOf(parse(answer.body, sent.context));
+      const metadata = recordOf(parsed?.['metadata']);
+      // Go writes an empty list as null. A list without items is none, and must not read as "nothing is there".
+      const found = parsed?.['items'] === null ? [] : parsed?.['items'];
       if (metadata === undefined || !Array.isArray(found)) {
         throw malformed(sent.context, 'is not a list');
       }

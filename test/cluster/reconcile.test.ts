@@ -50,7 +50,11 @@ withCluster('reconcile on a real cluster', () => {
 
     const renders = world.renders.count;
     const before = { ...kube.requestCounts };
-    await world.push({ 'clusters/main/web.yaml': app(), 'apps/web/a.yaml': configMap('a', { k: '2' }), 'README.md': 'x' });
+    await world.push({
+      'clusters/main/web.yaml': app(),
+      'apps/web/a.yaml': configMap('a', { k: '2' }),
+      'README.md': 'x',
+    });
     const state = await world.target('web');
     expect(world.renders.count).toBe(renders);
     expect(kube.requestCounts).toEqual(before);
@@ -62,21 +66,30 @@ withCluster('reconcile on a real cluster', () => {
     const live = await read('a');
     const type = (await kube.discovery()).find('v1', 'ConfigMap');
     if (live === undefined || type === undefined) throw new Error('not applied');
-    await kube.mergePatch({ type, namespace, name: 'a' }, { data: { k: 'hand' } }, { fieldManager: 'kubectl-edit' });
+    await kube.mergePatch(
+      { type, namespace, name: 'a' },
+      { data: { k: 'hand' } },
+      { fieldManager: 'kubectl-edit' },
+    );
 
     const outcome = await scanCluster(world.deps, CLUSTER, performance.now() + 60_000);
     const report = await world.deps.state.getDrift((await world.target('web')).target);
     await world.drain();
 
     expect(outcome).toMatchObject({ drifted: 1, woken: 1 });
-    expect(report?.findings).toMatchObject([{ kind: 'modified', by: ['kubectl-edit'], fields: [{ path: '/data/k', live: 'hand', applied: '1' }] }]);
+    expect(report?.findings).toMatchObject([
+      { kind: 'modified', by: ['kubectl-edit'], fields: [{ path: '/data/k', live: 'hand', applied: '1' }] },
+    ]);
     expect((await read('a'))?.['data']).toEqual({ k: '1' });
     expect(await scanCluster(world.deps, CLUSTER, performance.now() + 60_000)).toMatchObject({ drifted: 0 });
   });
 
   it('keeps what was applied when a commit is broken, and applies the next good one at once', async () => {
     await world.push({ 'clusters/main/web.yaml': app(), 'apps/web/a.yaml': configMap('a', { k: '1' }) });
-    await world.push({ 'clusters/main/web.yaml': app(), 'apps/web/a.yaml': 'kind: ConfigMap\n  bad: indent' });
+    await world.push({
+      'clusters/main/web.yaml': app(),
+      'apps/web/a.yaml': 'kind: ConfigMap\n  bad: indent',
+    });
     expect(await world.target('web')).toMatchObject({ lastRun: { outcome: 'failed' } });
     expect((await read('a'))?.['data']).toEqual({ k: '1' });
 
@@ -89,8 +102,15 @@ withCluster('reconcile on a real cluster', () => {
   it('removes the objects of an application that leaves Git, and forgets its target', async () => {
     await world.push({ 'clusters/main/web.yaml': app(), 'apps/web/a.yaml': configMap('a', { k: '1' }) });
 
-    await world.push({ 'clusters/main/x.yaml': definition('other', { path: 'apps', clusters: [CLUSTER] }), 'apps/c.yaml': configMap('c', {}, namespace) });
-    await world.push({ 'clusters/main/x.yaml': definition('other', { path: 'apps', clusters: [CLUSTER] }), 'apps/c.yaml': configMap('c', {}, namespace), 'x': '' });
+    await world.push({
+      'clusters/main/x.yaml': definition('other', { path: 'apps', clusters: [CLUSTER] }),
+      'apps/c.yaml': configMap('c', {}, namespace),
+    });
+    await world.push({
+      'clusters/main/x.yaml': definition('other', { path: 'apps', clusters: [CLUSTER] }),
+      'apps/c.yaml': configMap('c', {}, namespace),
+      x: '',
+    });
 
     expect(await read('a')).toBeUndefined();
     expect((await world.deps.state.getRegistry('main' as never)).leaving).toEqual([]);
