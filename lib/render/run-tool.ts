@@ -71,8 +71,6 @@ export async function runTool(run: ToolRun): Promise<Uint8Array> {
     const finish = (): void => {
       clearTimeout(timer);
       watch.stop();
-      // The group can outlive its leader; nothing of it may stay.
-      killGroup(child.pid);
     };
     child.once('error', (error: NodeJS.ErrnoException) => {
       finish();
@@ -137,7 +135,6 @@ function killGroup(pid: number | undefined): void {
 }
 
 const MEMORY_CHECK_MS = 50;
-const PAGE_BYTES = 4096;
 
 /**
  * Go reserves address space freely, so RLIMIT_AS would kill honest renders; resident memory is what a hostile template
@@ -149,9 +146,9 @@ function watchMemory(pid: number | undefined, maxBytes: number, exceeded: () => 
   const timer = setInterval(() => {
     if (reading) return;
     reading = true;
-    readFile(`/proc/${pid}/statm`, 'utf8')
+    readFile(`/proc/${pid}/status`, 'utf8')
       .then((text) => {
-        if (Number(text.split(' ')[1]) * PAGE_BYTES > maxBytes) exceeded();
+        if (Number(/^VmRSS:\s*(\d+) kB/m.exec(text)?.[1] ?? 0) * 1024 > maxBytes) exceeded();
       })
       // The process is gone; its end is reported by itself.
       .catch(() => undefined)

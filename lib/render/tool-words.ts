@@ -3,6 +3,8 @@ import { ToolFailure } from './run-tool.ts';
 
 const MAX_WORDS = 2_000;
 const MAX_READ = 65_536;
+/** Each is searched for; beyond this it would take longer than the render. */
+const MAX_SECRETS = 5_000;
 
 /**
  * What a tool said, fit to be stored and shown: without our directory, control characters, dumped objects (kustomize
@@ -12,6 +14,7 @@ export function safeWords(
   stderr: string,
   hide: { readonly directory: string; readonly secrets: readonly string[] },
 ): string {
+  if (hide.secrets.length > MAX_SECRETS) return '(left out: too many secrets to look for in it)';
   let words = stderr
     .slice(0, MAX_READ)
     .replaceAll(`${hide.directory}/tree/`, '')
@@ -24,7 +27,7 @@ export function safeWords(
   const kept = words.slice(0, MAX_READ / 2);
   return (
     kept
-      .replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '')
+      .replace(/\p{Cc}\[[0-9;?]*[A-Za-z]/gu, '')
       .split('\n')
       .map((line) =>
         line.replace(/(?:map\[|\{"|"apiVersion"|\b\w{1,40}\.\w{1,60}\{).*/, '… (content left out)'),

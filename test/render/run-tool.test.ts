@@ -208,6 +208,12 @@ describe('what a tool said', () => {
     ]);
   });
 
+  it('is left out where more secrets are involved than can be searched for', () => {
+    const secrets = Array.from({ length: 6_000 }, (_, index) => `secret-${index}`);
+
+    expect(safeWords('cannot use secret-5999', { ...hide, secrets })).not.toContain('secret-5999');
+  });
+
   it('is shortened', () => {
     expect(safeWords('x'.repeat(100_000), hide).length).toBe(2_000);
   });
