@@ -12,7 +12,9 @@ export type ResolveHost = (
  * Addresses that no public Git server has: the special-purpose registries of IANA (RFC 6890 and its successors),
  * among them loopback, link-local with the metadata services, private and shared ranges, multicast and reserved ones.
  */
-const INTERNAL = new BlockList();
+// Two lists, because in one a rule for IPv6 also matches the IPv4 addresses that are mapped into its range.
+const INTERNAL_V4 = new BlockList();
+const INTERNAL_V6 = new BlockList();
 for (const [network, prefix] of [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -29,7 +31,7 @@ for (const [network, prefix] of [
   ['224.0.0.0', 4],
   ['240.0.0.0', 4],
 ] as const) {
-  INTERNAL.addSubnet(network, prefix, 'ipv4');
+  INTERNAL_V4.addSubnet(network, prefix, 'ipv4');
 }
 for (const [network, prefix] of [
   // All but 2000::/3, which is what is allocated to the public, and the translations of IPv4 below.
@@ -42,7 +44,7 @@ for (const [network, prefix] of [
   ['2002::', 16],
   ['3fff::', 20],
 ] as const) {
-  INTERNAL.addSubnet(network, prefix, 'ipv6');
+  INTERNAL_V6.addSubnet(network, prefix, 'ipv6');
 }
 /** NAT64: how a host with IPv6 only reaches the public IPv4; the address inside is what counts. */
 const NAT64_PREFIX = '64:ff9b:0:0:0:0:';
@@ -51,11 +53,11 @@ const NAT64_PREFIX = '64:ff9b:0:0:0:0:';
 export function isInternalAddress(address: string): boolean {
   const family = isIP(address);
   if (family === 0) return true;
-  if (family === 4) return INTERNAL.check(address, 'ipv4');
+  if (family === 4) return INTERNAL_V4.check(address, 'ipv4');
   const embedded = embeddedIPv4(address);
-  if (embedded !== undefined) return INTERNAL.check(embedded, 'ipv4');
+  if (embedded !== undefined) return INTERNAL_V4.check(embedded, 'ipv4');
   const withoutZone = address.replace(/%.*$/, '');
-  return INTERNAL.check(withoutZone, 'ipv6');
+  return INTERNAL_V6.check(withoutZone, 'ipv6');
 }
 
 /** The IPv4 address in a v4-mapped (::ffff:a.b.c.d) or NAT64 (64:ff9b::a.b.c.d) one, in whatever spelling. */
