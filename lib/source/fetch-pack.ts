@@ -9,7 +9,10 @@ const FRAMING_ALLOWANCE = 1.02;
 const FRAMING_BYTES = 1024 * 1024;
 
 /**
- * Fetches the pack of exactly one commit, without its history.
+ * Fetches the pack of exactly one commit, without its history. The protocol is spoken here and not by isomorphic-git:
+ * that fetches over protocol 0 only, fails where HEAD names no branch yet, reports success for a commit that is not
+ * there, and does not bound what a pack inflates to.
+ *
  * Protocol 2 serves any commit that the server has; protocols 0 and 1 only tips, unless the server is configured for
  * more: there the commit is asked for as the tag or branch that points at it.
  * @throws HoldfastError with the git-* codes
