@@ -47,8 +47,10 @@ export async function reconcileWorld(options: {
   readonly table?: RecordTable;
   readonly log?: Log;
   readonly leaseMs?: number;
+  readonly git?: MemoryGit;
+  readonly artefacts?: ArtefactStore;
 }): Promise<ReconcileWorld> {
-  const git = memoryGit();
+  const git = options.git ?? memoryGit();
   const clock = { now: Date.now() };
   const messages: { wakeUp: WakeUp; dueAt: number }[] = [];
   const renders = { count: 0 };
@@ -81,7 +83,7 @@ export async function reconcileWorld(options: {
       },
     },
     git,
-    artefacts: store,
+    artefacts: options.artefacts ?? store,
     renderer: {
       version: renderer.version,
       render: (input) => {
@@ -98,14 +100,32 @@ export async function reconcileWorld(options: {
     log: options.log ?? silentLog,
   };
   const rootCluster = (options.rootCluster ?? Object.keys(options.clusters)[0]) as ClusterName;
-  await deps.state.putSource({ schema: 1, id: SHOP, url: 'https://git.example/shop', provider: 'github', webhookSecrets: ['shop'] });
+  await deps.state.putSource({
+    schema: 1,
+    id: SHOP,
+    url: 'https://git.example/shop',
+    provider: 'github',
+    webhookSecrets: ['shop'],
+  });
   for (const name of Object.keys(options.clusters)) {
     await deps.state.putCluster({
-      schema: 1, name: name as ClusterName, labels: {}, endpoint: 'https://cluster.example', applySecret: name, readSecret: name,
+      schema: 1,
+      name: name as ClusterName,
+      labels: {},
+      endpoint: 'https://cluster.example',
+      applySecret: name,
+      readSecret: name,
     });
   }
   const root: Root = {
-    schema: 1, id: MAIN, installation, source: SHOP, ref: { kind: 'branch', name: 'main' }, path: 'clusters/main', cluster: rootCluster, base: 1,
+    schema: 1,
+    id: MAIN,
+    installation,
+    source: SHOP,
+    ref: { kind: 'branch', name: 'main' },
+    path: 'clusters/main',
+    cluster: rootCluster,
+    base: 1,
   };
   await deps.state.putRoot(root);
   await deps.state.linkRoot(MAIN, [SHOP]);
@@ -161,5 +181,10 @@ export function definition(name: string, spec: Readonly<Record<string, unknown>>
 }
 
 export function configMap(name: string, data: Readonly<Record<string, string>>, namespace?: string): string {
-  return JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, ...(namespace === undefined ? {} : { namespace }) }, data });
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
+    data,
+  });
 }
