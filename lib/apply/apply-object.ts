@@ -180,5 +180,11 @@ function recordOf(error: unknown): ErrorRecord {
         'delete it for you: take the change back, give the object another name, or delete it (with what it holds) and reconcile',
     };
   }
+  if (error instanceof KubeError && error.status === 404 && / namespaces? "/.test(error.message)) {
+    return {
+      ...record,
+      message: `${record.message}. Add the Namespace to the application, or set spec.createNamespace`,
+    };
+  }
   return record;
 }

@@ -47,8 +47,8 @@ export async function observe(input: ObserveInput): Promise<Observation> {
   let discovery: Discovery;
   try {
     discovery = await kube.discovery(call);
-    if (input.wanted.some((each) => isNotServed(discovery, each))) {
-      // Cached discovery may be older than the CRD; "absent" must not rest on that.
+    if (input.wanted.some((each) => typeOf(discovery, each) === undefined)) {
+      // Cached discovery may be older than the CRD, and the group that was down may be up again.
       discovery = await kube.discovery({ ...call, refresh: true });
     }
   } catch (error) {
@@ -184,10 +184,6 @@ function typeOf(discovery: Discovery, wanted: Wanted): ResourceType | undefined 
   const type = discovery.find(apiVersion, kind) ?? discovery.preferred(group, kind);
   // A CRD that was recreated with another scope serves other objects under the same kind.
   return type !== undefined && type.namespaced === (wanted.id.namespace !== undefined) ? type : undefined;
-}
-
-function isNotServed(discovery: Discovery, wanted: Wanted): boolean {
-  return typeOf(discovery, wanted) === undefined && failedVersion(discovery, wanted) === undefined;
 }
 
 function unservedVerdict(discovery: Discovery, wanted: Wanted): Observed {

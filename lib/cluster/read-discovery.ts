@@ -41,6 +41,7 @@ export async function readDiscovery(fetchJson: FetchJson): Promise<Discovery> {
   const unread: GroupVersion[] = [];
 
   for (const root of [core, groups]) {
+    refuseOther(root);
     if (fieldOf(root, 'kind') === 'APIGroupDiscoveryList') {
       readAggregated(root, { found, types, failed });
     } else {
@@ -56,7 +57,7 @@ export async function readDiscovery(fetchJson: FetchJson): Promise<Discovery> {
     try {
       const path = groupVersion.group === '' ? `/api/${groupVersion.version}` : `/apis/${name}`;
       const list = await fetchJson(path, PLAIN_ACCEPT);
-      if (list === undefined) {
+      if (fieldOf(list, 'resources') === undefined) {
         // Named by /apis and not served: being installed or removed. Unknown until a later look settles it.
         failed.push(name);
       } else {
@@ -113,6 +114,23 @@ export function discoveryOf(
       }),
     failedGroups,
   };
+}
+
+/** Anything else would read as "nothing is served", and every object of the cluster as gone. */
+function refuseOther(root: unknown): void {
+  const lists: Readonly<Record<string, string>> = {
+    APIGroupDiscoveryList: 'items',
+    APIVersions: 'versions',
+    APIGroupList: 'groups',
+  };
+  const kind = textOf(root, 'kind') ?? '';
+  if (!Object.hasOwn(lists, kind) || !Array.isArray(fieldOf(root, lists[kind] ?? ''))) {
+    throw new KubeError(
+      'kube-error',
+      'discovery: /api and /apis do not answer with lists of groups; is this a Kubernetes API server?',
+      { retryable: true },
+    );
+  }
 }
 
 function readAggregated(

@@ -1,3 +1,4 @@
+import { rootCertificates } from 'node:tls';
 import { executePlan } from '../../lib/apply/execute-plan.ts';
 import { releaseOwnership } from '../../lib/apply/release-ownership.ts';
 import type { KubeApi } from '../../lib/cluster/kube-api.ts';
@@ -18,6 +19,7 @@ import {
   eventually,
   liveOf,
   openCluster,
+  openClusterWithCa,
   openClusterWithToken,
   refOf,
   remove,
@@ -351,7 +353,7 @@ withCluster('apply on a real cluster', () => {
       apiVersion: 'v1',
       kind: 'Secret',
       metadata: { name, namespace },
-      data: data as never,
+      data,
     });
 
     const report = await executePlan(applyDeps(kube, target), [
@@ -438,6 +440,18 @@ withCluster('apply on a real cluster', () => {
 
     expect(found.length).toBeGreaterThanOrEqual(1_000);
     expect(new Set(found.map((item) => item.metadata.name)).size).toBe(found.length);
+  });
+
+  it('rejects a server whose certificate another authority signed', async () => {
+    const stranger = openClusterWithCa(rootCertificates[0] ?? '');
+
+    const refused = stranger.discovery();
+
+    await expect(refused).rejects.toMatchObject({
+      code: 'kube-unreachable',
+      message: expect.stringContaining("the server's certificate is not accepted"),
+    });
+    await stranger.close();
   });
 
   it('rejects a wrong token without saying it', async () => {

@@ -357,6 +357,8 @@ describe('pruning', () => {
           const object = anObject('ConfigMap', name, 'web');
           const live = own(kube, object);
           switch (owner) {
+            case 'ours':
+              break;
             case 'unmarked':
               kube.put(object, { managedFields: [ownEntry(MANAGER, live)] });
               break;
