@@ -1,12 +1,9 @@
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
 import { Pool } from 'undici';
 import type { ClusterCredential } from '../model/cluster.ts';
 import { parseEndpoint } from './endpoint.ts';
 import { KubeError } from './kube-error.ts';
 import { errorFromAnswer, type RequestContext } from './kube-status.ts';
-
-const gunzipAsync = promisify(gunzip);
+import { inflateBounded, readBounded } from './read-body.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -259,39 +256,6 @@ function retryWaitMs(
 function retryAfterMs(header: string | string[] | undefined): number | undefined {
   const seconds = Number(Array.isArray(header) ? header[0] : header);
   return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
-}
-
-async function readBounded(body: AsyncIterable<Buffer>, limit: number, what: string): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > limit) {
-      throw tooLarge(what, limit);
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, size);
-}
-
-async function inflateBounded(raw: Buffer, limit: number, what: string): Promise<Buffer> {
-  try {
-    return await gunzipAsync(raw, { maxOutputLength: limit });
-  } catch (error) {
-    if (codeOf(error) === 'ERR_BUFFER_TOO_LARGE') {
-      throw tooLarge(what, limit);
-    }
-    throw new KubeError('kube-error', `${what}: the answer's gzip is damaged`, {
-      retryable: true,
-      cause: error,
-    });
-  }
-}
-
-function tooLarge(what: string, limit: number): KubeError {
-  return new KubeError('kube-error', `${what}: the answer is larger than ${limit} bytes`, {
-    retryable: false,
-  });
 }
 
 function describe(request: TransportRequest): string {
