@@ -19,6 +19,11 @@ export interface PruneDeps extends ApplyDeps {
    * to another API group is listed under both identities with one uid.
    */
   readonly keptUids: ReadonlySet<string>;
+  /**
+   * What this run meant to apply and did not (failed, not attempted). Its uid is not known, so an object of the same
+   * kind, namespace and name under another API group may be the very same one, and is withheld.
+   */
+  readonly unsettled?: readonly ResourceId[];
 }
 
 interface PruneRun {
@@ -128,7 +133,7 @@ async function judgeAndDelete(deps: PruneDeps, run: PruneRun, action: PruneActio
       }
       return verdict;
     }
-    const why = await whyKeepContainer(deps, run, ref, action);
+    const why = whyUnsettled(deps, action) ?? (await whyKeepContainer(deps, run, ref, action));
     if (why !== undefined) {
       return { kind: 'withheld', action, why };
     }
@@ -173,6 +178,15 @@ function judge(deps: PruneDeps, action: PruneAction, live: LiveMetadata): Action
     return released('its annotation holdfast.dev/prune is "disabled"');
   }
   return metadata.deletionTimestamp === undefined ? undefined : { kind: 'terminating', action };
+}
+
+function whyUnsettled(deps: PruneDeps, { id }: PruneAction): string | undefined {
+  const twin = deps.unsettled?.find(
+    (other) => other.kind === id.kind && other.namespace === id.namespace && other.name === id.name,
+  );
+  return twin === undefined
+    ? undefined
+    : `it may be the same object as ${describeResource(twin)}, which was not applied in this run`;
 }
 
 async function whyKeepContainer(

@@ -149,6 +149,21 @@ describe('pruning', () => {
     expect(deletes(kube)).toEqual([]);
   });
 
+  it('withholds what may have moved to another API group, when the move was not applied', async () => {
+    const kube = fakeKube();
+    kube.types = [...BUILT_IN, aType('extensions/v1beta1', 'Ingress')];
+    const old = own(kube, anObject('Ingress', 'i', 'web', 'extensions/v1beta1'));
+    const unsettled = [{ group: 'networking.k8s.io', kind: 'Ingress', namespace: 'web', name: 'i' }];
+
+    const { results } = await executePrune(aDeps(kube, { unsettled }), [aPrune(old)]);
+
+    expect(results[0]).toMatchObject({
+      kind: 'withheld',
+      why: expect.stringContaining('Ingress.networking.k8s.io web/i'),
+    });
+    expect(deletes(kube)).toEqual([]);
+  });
+
   it('takes an object for gone whose kind is not served any more, and not when its group is down', async () => {
     const kube = fakeKube();
     const gone = { ...own(kube, anObject('Widget', 'w', 'web', 'example.com/v1')) };
