@@ -1,6 +1,6 @@
 import type { Json, JsonObject, KubeObject } from '../model/resource.ts';
 import { groupOf } from '../model/resource.ts';
-import { describeJson } from './parse-yaml.ts';
+import { describeJson } from './read-events.ts';
 import { isObject } from './parse-manifests.ts';
 import { builtInScopeOf } from './scopes.ts';
 

@@ -1,7 +1,8 @@
 import type { Json, JsonObject, KubeObject, Manifest, Origin } from '../model/resource.ts';
 import type { RenderLimits } from './limits.ts';
-import { describeJson, parseYaml } from './parse-yaml.ts';
+import { parseYaml } from './parse-yaml.ts';
 import type { YamlDocument } from './parse-yaml.ts';
+import { describeJson } from './read-events.ts';
 import type { RenderFault } from './render-faults.ts';
 
 export interface ParsedManifests {
