@@ -11,8 +11,12 @@ export interface ApplyDeps {
   /** `holdfast:<target>`; see fieldManagerOf. */
   readonly fieldManager: string;
   /** Asked before every request; answers at once. */
-  readonly lease: { stillOurs(): boolean };
-  /** Milliseconds on the monotonic clock; ends before the lease does. */
+  readonly lease: {
+    stillOurs(): boolean;
+    /** Monotonic milliseconds by which a request sent now must have ended, so that it ends before the lease does. */
+    requestDeadline?(): number;
+  };
+  /** Milliseconds on the monotonic clock at which the run ends. */
   readonly deadline: number;
   /** Set by a worker that took over an expired lease: the epoch, written to every object so that every version moves. */
   readonly epochAnnotation?: number;
@@ -52,6 +56,11 @@ export function stopReason(deps: ApplyDeps): Stop | undefined {
     return 'lease-lost';
   }
   return nowOf(deps) >= deps.deadline ? 'deadline' : undefined;
+}
+
+/** When a request sent now is aborted. */
+export function callDeadline(deps: ApplyDeps): number {
+  return Math.min(deps.deadline, deps.lease.requestDeadline?.() ?? Number.POSITIVE_INFINITY);
 }
 
 export function nowOf(deps: ApplyDeps): number {

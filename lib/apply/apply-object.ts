@@ -4,7 +4,7 @@ import { type ErrorRecord, errorRecord, HoldfastError } from '../model/errors.ts
 import { EPOCH_ANNOTATION, FIELD_MANAGER_PREFIX } from '../model/ids.ts';
 import type { Action } from '../model/plan.ts';
 import { describeResource, type KubeObject, type LiveMetadata, type LiveObject } from '../model/resource.ts';
-import { type ApplyDeps, attempt, Interrupted, pause } from './apply-deps.ts';
+import { type ApplyDeps, attempt, Interrupted, pause, callDeadline } from './apply-deps.ts';
 import type { ActionResult } from './apply-report.ts';
 import { removeSurvivors } from './remove-survivors.ts';
 import type { ServedTypes } from './served-types.ts';
@@ -73,7 +73,7 @@ async function applyUntilSettled(
         deps.kube.apply(ref, object, {
           fieldManager: deps.fieldManager,
           force,
-          deadline: deps.deadline,
+          deadline: callDeadline(deps),
         }),
       );
       return { live, forced: force };
@@ -117,7 +117,7 @@ function isNotServedYet(error: unknown): boolean {
 }
 
 function read(deps: ApplyDeps, ref: ResourceRef): Promise<LiveMetadata | undefined> {
-  return attempt(deps, () => deps.kube.getMetadata(ref, { deadline: deps.deadline }));
+  return attempt(deps, () => deps.kube.getMetadata(ref, { deadline: callDeadline(deps) }));
 }
 
 function knownOf(live: LiveMetadata | undefined): Known | undefined {

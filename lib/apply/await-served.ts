@@ -2,7 +2,7 @@ import type { ResourceRef } from '../cluster/kube-api.ts';
 import { errorRecord, HoldfastError } from '../model/errors.ts';
 import { describeResource, type LiveObject } from '../model/resource.ts';
 import { isMap, memberOf } from '../plan/owned-fields.ts';
-import { type ApplyDeps, attempt, Interrupted, nowOf, pause } from './apply-deps.ts';
+import { type ApplyDeps, attempt, Interrupted, nowOf, pause, callDeadline } from './apply-deps.ts';
 import type { ApplyAction } from './apply-object.ts';
 import type { ServedTypes } from './served-types.ts';
 
@@ -65,7 +65,7 @@ export async function awaitServed(
   const ref: ResourceRef = { type, name: action.id.name };
 
   await pollUntil(deps, giveUpAt, `${describeResource(action.id)} was applied`, live, {
-    read: () => attempt(deps, () => deps.kube.get(ref, { deadline: deps.deadline })),
+    read: () => attempt(deps, () => deps.kube.get(ref, { deadline: callDeadline(deps) })),
     missing: isNamespace(action.id) ? notActive : notEstablished,
   });
   if (isCrd(action.id)) {

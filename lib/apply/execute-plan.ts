@@ -2,7 +2,15 @@ import { forEachPooled } from '../cluster/pooled.ts';
 import { type ErrorRecord, errorRecord } from '../model/errors.ts';
 import type { Action } from '../model/plan.ts';
 import { describeOrigin, describeResource } from '../model/resource.ts';
-import { type ApplyDeps, attempt, CONCURRENCY, Interrupted, type Stop, stopReason } from './apply-deps.ts';
+import {
+  type ApplyDeps,
+  attempt,
+  CONCURRENCY,
+  Interrupted,
+  type Stop,
+  stopReason,
+  callDeadline,
+} from './apply-deps.ts';
 import { type ApplyAction, applyObject } from './apply-object.ts';
 import type { ActionResult, ApplyReport } from './apply-report.ts';
 import { awaitServed, definedType, isCrd, isNamespace } from './await-served.ts';
@@ -150,7 +158,7 @@ async function isUsableNamespace(deps: ApplyDeps, types: ServedTypes, action: Ap
   try {
     const type = await types.typeOf(action.id, action.object);
     const live = await attempt(deps, () =>
-      deps.kube.getMetadata({ type, name: action.id.name }, { deadline: deps.deadline }),
+      deps.kube.getMetadata({ type, name: action.id.name }, { deadline: callDeadline(deps) }),
     );
     return live !== undefined && live.metadata.deletionTimestamp === undefined;
   } catch (error) {

@@ -4,7 +4,15 @@ import { forEachPooled } from '../cluster/pooled.ts';
 import { errorRecord } from '../model/errors.ts';
 import type { Action } from '../model/plan.ts';
 import { describeResource, type LiveMetadata, type ResourceId } from '../model/resource.ts';
-import { type ApplyDeps, attempt, CONCURRENCY, Interrupted, type Stop, stopReason } from './apply-deps.ts';
+import {
+  type ApplyDeps,
+  attempt,
+  CONCURRENCY,
+  Interrupted,
+  type Stop,
+  stopReason,
+  callDeadline,
+} from './apply-deps.ts';
 import type { ActionResult, ApplyReport } from './apply-report.ts';
 import { isCrd, isNamespace } from './await-served.ts';
 import { whyKeepCrd, whyKeepNamespace } from './guard-container.ts';
@@ -122,7 +130,7 @@ async function judgeAndDelete(deps: PruneDeps, run: PruneRun, action: PruneActio
   const { name, namespace } = action.id;
   const ref: ResourceRef = namespace === undefined ? { type, name } : { type, name, namespace };
   for (let tries = 1; ; tries += 1) {
-    const live = await attempt(deps, () => deps.kube.getMetadata(ref, { deadline: deps.deadline }));
+    const live = await attempt(deps, () => deps.kube.getMetadata(ref, { deadline: callDeadline(deps) }));
     if (live === undefined) {
       return { kind: 'pruned', action };
     }
@@ -140,7 +148,7 @@ async function judgeAndDelete(deps: PruneDeps, run: PruneRun, action: PruneActio
     try {
       const { uid, resourceVersion } = live.metadata;
       const outcome = await attempt(deps, () =>
-        deps.kube.delete(ref, { uid, resourceVersion, deadline: deps.deadline }),
+        deps.kube.delete(ref, { uid, resourceVersion, deadline: callDeadline(deps) }),
       );
       run.deleted.set(uid, action.id);
       return { kind: outcome === 'terminating' ? 'terminating' : 'pruned', action };

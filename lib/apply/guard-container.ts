@@ -2,7 +2,7 @@ import type { Discovery, ResourceRef, ResourceType } from '../cluster/kube-api.t
 import { forEachPooled } from '../cluster/pooled.ts';
 import { errorRecord } from '../model/errors.ts';
 import type { LiveMetadata } from '../model/resource.ts';
-import { type ApplyDeps, attempt, CONCURRENCY, Interrupted } from './apply-deps.ts';
+import { type ApplyDeps, attempt, CONCURRENCY, Interrupted, callDeadline } from './apply-deps.ts';
 import { definedType } from './await-served.ts';
 import { type DeleteSet, describeContent, foreignContent } from './delete-set.ts';
 
@@ -52,7 +52,7 @@ export async function whyKeepCrd(
   deleteSet: DeleteSet,
 ): Promise<string | undefined> {
   try {
-    const crd = await attempt(deps, () => deps.kube.get(ref, { deadline: deps.deadline }));
+    const crd = await attempt(deps, () => deps.kube.get(ref, { deadline: callDeadline(deps) }));
     const defined = crd === undefined ? undefined : definedType(crd);
     const version = defined?.servedVersions[0];
     if (defined === undefined || version === undefined) {
@@ -76,7 +76,7 @@ export async function whyKeepCrd(
 }
 
 function list(deps: ApplyDeps, type: ResourceType, namespace?: string): Promise<readonly LiveMetadata[]> {
-  const { deadline } = deps;
+  const deadline = callDeadline(deps);
   return attempt(deps, () =>
     deps.kube.listMetadata(type, namespace === undefined ? { deadline } : { deadline, namespace }),
   );

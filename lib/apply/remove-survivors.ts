@@ -1,7 +1,7 @@
 import type { ResourceRef } from '../cluster/kube-api.ts';
 import { KubeError } from '../cluster/kube-error.ts';
 import { describeResource, type KubeObject, type LiveObject, type ResourceId } from '../model/resource.ts';
-import { type ApplyDeps, attempt } from './apply-deps.ts';
+import { type ApplyDeps, attempt, callDeadline } from './apply-deps.ts';
 import { describePath, findSurvivors, removalPatch, type Survivor } from './survivors.ts';
 
 export interface Survived {
@@ -41,7 +41,7 @@ export async function removeSurvivors(
     }
     try {
       live = await attempt(deps, () =>
-        deps.kube.mergePatch(ref, patch, { fieldManager, deadline: deps.deadline }),
+        deps.kube.mergePatch(ref, patch, { fieldManager, deadline: callDeadline(deps) }),
       );
       survivors = find(live);
     } catch (error) {
@@ -52,7 +52,7 @@ export async function removeSurvivors(
         // Refused for good (a field that must be there): told of below.
         break;
       }
-      const now = await attempt(deps, () => deps.kube.get(ref, { deadline: deps.deadline }));
+      const now = await attempt(deps, () => deps.kube.get(ref, { deadline: callDeadline(deps) }));
       if (now === undefined || now.metadata.uid !== live.metadata.uid) {
         throw error;
       }

@@ -1,7 +1,7 @@
 import type { Discovery, ResourceType } from '../cluster/kube-api.ts';
 import { HoldfastError } from '../model/errors.ts';
 import { describeResource, groupOf, type KubeObject, type ResourceId, versionOf } from '../model/resource.ts';
-import { type ApplyDeps, attempt } from './apply-deps.ts';
+import { type ApplyDeps, attempt, callDeadline } from './apply-deps.ts';
 
 /** What the cluster serves, looked at again where that may have changed since. */
 export interface ServedTypes {
@@ -23,12 +23,14 @@ export function servedTypes(deps: ApplyDeps): ServedTypes {
   let refreshed: Promise<Discovery> | undefined;
 
   function current(): Promise<Discovery> {
-    known ??= attempt(deps, () => deps.kube.discovery({ deadline: deps.deadline }));
+    known ??= attempt(deps, () => deps.kube.discovery({ deadline: callDeadline(deps) }));
     return known;
   }
 
   async function refresh(): Promise<Discovery> {
-    const next = await attempt(deps, () => deps.kube.discovery({ refresh: true, deadline: deps.deadline }));
+    const next = await attempt(deps, () =>
+      deps.kube.discovery({ refresh: true, deadline: callDeadline(deps) }),
+    );
     // A look that failed leaves what was known: it still serves the kinds that it names.
     known = Promise.resolve(next);
     refreshed = known;

@@ -61,11 +61,15 @@ export interface ErrorRecord {
   readonly code: ErrorCode;
   readonly message: string;
   readonly retryable: boolean;
+  /** Of `foreign-owner`: the field manager that has the object. */
+  readonly owner?: string;
 }
 
 export function errorRecord(error: unknown): ErrorRecord {
   if (error instanceof HoldfastError) {
-    return { code: error.code, message: error.message, retryable: error.retryable };
+    const { manager } = error.details;
+    const owner = error.code === 'foreign-owner' && typeof manager === 'string' ? { owner: manager } : {};
+    return { code: error.code, message: error.message, retryable: error.retryable, ...owner };
   }
   // An error nobody planned for may carry anything in its message, so only its class name is kept.
   const name = error instanceof Error ? error.name : typeof error;

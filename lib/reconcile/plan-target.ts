@@ -1,6 +1,14 @@
 import type { KubeApi } from '../cluster/kube-api.ts';
 import { observe } from '../cluster/observe.ts';
-import { groupOf, resourceKey, type Manifest, type ResourceId } from '../model/resource.ts';
+import {
+  groupOf,
+  type KubeObject,
+  type Manifest,
+  type ResourceId,
+  resourceId,
+  resourceKey,
+  versionOf,
+} from '../model/resource.ts';
 import { fieldManagerOf, MARK_LABEL } from '../model/ids.ts';
 import type { Inventory } from '../model/inventory.ts';
 import type { TargetState } from '../model/target-state.ts';
@@ -24,6 +32,8 @@ export async function planTarget(
     readonly takeover: boolean;
     readonly manifests: readonly Manifest[];
     readonly inventory: Inventory;
+    /** Objects that another target of this cluster waits for, by resourceKey, with its title. */
+    readonly claimedElsewhere?: ReadonlyMap<string, string>;
     readonly deadline: number;
   },
 ): Promise<PlannedTarget> {
@@ -44,12 +54,18 @@ export async function planTarget(
   const namespaceId: ResourceId | undefined =
     createNamespace === undefined ? undefined : { group: '', kind: 'Namespace', name: createNamespace };
   const entries = [...inventory.values()];
+  const twins = twinsOf(settled.manifests, inventory);
   const fieldManager = fieldManagerOf(state.target);
   const observation = await observe({
     kube,
     selector: `${MARK_LABEL}=${state.target}`,
     wanted: [
       ...entries.map(({ id, version, namespaced }) => ({ id, version, namespaced })),
+      ...twins.map((object) => ({
+        id: resourceId(object),
+        version: versionOf(object.apiVersion),
+        namespaced: object.metadata.namespace !== undefined,
+      })),
       ...(namespaceId === undefined || inventory.has(resourceKey(namespaceId))
         ? []
         : [{ id: namespaceId, version: 'v1', namespaced: false }]),
@@ -77,6 +93,7 @@ export async function planTarget(
     prune: wanted.kind === 'removed' ? wanted.prune : (application?.prune ?? true),
     takeover: input.takeover,
     requested: state.handled < state.requested,
+    claimedElsewhere: input.claimedElsewhere ?? new Map(),
     ...(createNamespace === undefined ? {} : { createNamespace }),
     ...(allowance === undefined
       ? {}
@@ -85,4 +102,19 @@ export async function planTarget(
   const summary: Record<string, number> = {};
   for (const { kind } of plan.actions) summary[kind] = (summary[kind] ?? 0) + 1;
   return { plan, summary };
+}
+
+/**
+ * Manifests that are new under their group and have the kind, namespace and name of an entry of another group. They may
+ * be one object, as an Ingress is that moves from extensions to networking.k8s.io; their uids tell.
+ */
+function twinsOf(manifests: readonly Manifest[], inventory: Inventory): readonly KubeObject[] {
+  const nameOf = (id: ResourceId) => `${id.kind}/${id.namespace ?? ''}/${id.name}`;
+  const known = new Set([...inventory.values()].map(({ id }) => nameOf(id)));
+  return manifests
+    .map(({ object }) => object)
+    .filter((object) => {
+      const id = resourceId(object);
+      return !inventory.has(resourceKey(id)) && known.has(nameOf(id));
+    });
 }

@@ -7,7 +7,8 @@ import type { Refusal, TargetEvent } from '../model/target-transitions.ts';
 import type { WakeReason, WakeUp } from '../model/wake-up.ts';
 import { type TargetStageDeps } from './deps.ts';
 import { keepLease } from './keep-lease.ts';
-import { runTarget, failedRun, type RunResult } from './run-target.ts';
+import type { RunResult } from './run-result.ts';
+import { failedRun, runTarget } from './run-target.ts';
 
 export type TargetOutcome =
   /** Nothing to do: it rests, another worker holds it, or it does not exist. */
@@ -124,6 +125,11 @@ async function commit(
   const wakeUps: WakeUp[] = [];
   if (result.wakeSource !== undefined)
     wakeUps.push({ v: 1, kind: 'source', source: result.wakeSource, reason: 'artefact-missing' });
+  for (const target of result.wakeTargets ?? []) {
+    // The request makes it due: it rests in the back-off of its refusal.
+    await deps.state.changeTarget(target, { kind: 'request', now: deps.clock.now() });
+    wakeUps.push({ v: 1, kind: 'target', target, reason: 'registered' });
+  }
   await deps.queue.send(wakeUps);
   if (finished.effect === 'wake') {
     // What is wanted may have moved while this ran: the transition has looked once more.

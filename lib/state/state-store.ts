@@ -32,6 +32,19 @@ export interface ClusterScan {
   readonly error?: string;
 }
 
+/** Objects that one target declares and another one still owns. */
+export interface Claim {
+  readonly schema: 1;
+  readonly owner: TargetId;
+  readonly claimant: TargetId;
+  /** For people. */
+  readonly title: string;
+  /** Of the claimant; a claim of an earlier commit counts for nothing. */
+  readonly wantedSeq: number;
+  /** resourceKey of each object. */
+  readonly keys: readonly string[];
+}
+
 /**
  * One table, seen as the nouns of the model. Reads are strongly consistent except `list…` and `due…`, which are for
  * discovery; every change of a state item is a pure transition under a condition on the item's version.
@@ -83,6 +96,12 @@ export interface StateStore {
   getBlob<T>(owner: BlobOwner, pointer: BlobPointer): Promise<T | undefined>;
   /** Removes what is not kept, up to this generation. */
   dropBlobs(owner: BlobOwner, generation: number, keep: readonly BlobPointer[]): Promise<void>;
+
+  /** Replaces what the same claimant claimed of the same owner before. */
+  putClaim(claim: Claim): Promise<void>;
+  /** Claims against an owner, and whether each still stands is for the reader to check. */
+  listClaims(owner: TargetId): Promise<readonly Claim[]>;
+  dropClaim(claim: Claim): Promise<void>;
 
   putRun(run: Run): Promise<void>;
   /** Newest first. */

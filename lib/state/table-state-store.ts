@@ -16,7 +16,7 @@ import { transition, type Transition } from '../model/target-transitions.ts';
 import { dropBlobs, getBlob, putBlob } from './blobs.ts';
 import { compareAndSwap, decode, encode, read } from './record-codec.ts';
 import type { RecordKey, RecordTable, TableRecord } from './record-table.ts';
-import type { BlobOwner, ClusterScan, DriftReport, StateStore } from './state-store.ts';
+import type { BlobOwner, Claim, ClusterScan, DriftReport, StateStore } from './state-store.ts';
 
 interface Heartbeat {
   readonly schema: 1;
@@ -143,6 +143,15 @@ export function tableStateStore(table: RecordTable): StateStore {
     putBlob: (owner, generation, value) => putBlob(table, ownerKey(owner), generation, value),
     getBlob: (owner, pointer) => getBlob(table, ownerKey(owner), pointer),
     dropBlobs: (owner, generation, keep) => dropBlobs(table, ownerKey(owner), generation, keep),
+
+    async putClaim(claim) {
+      await put(targetKey(claim.owner, `CLAIM#${claim.claimant}`), claim);
+    },
+    async listClaims(owner) {
+      const records = await table.query(`TARGET#${owner}`, 'CLAIM#');
+      return records.map((record) => decode<Claim>(record).value);
+    },
+    dropClaim: (claim) => table.remove([targetKey(claim.owner, `CLAIM#${claim.claimant}`)]),
 
     async putRun(run) {
       const expiresAt = Math.floor(run.endedAt / 1000) + RUN_RETENTION_DAYS * 86_400;
