@@ -23,7 +23,7 @@ export interface YamlFault {
   readonly message: string;
 }
 
-type Parsed = ({ readonly ok: true } & YamlDocument) | ({ readonly ok: false } & YamlYamlRefusal);
+type Parsed = ({ readonly ok: true } & YamlDocument) | ({ readonly ok: false } & YamlFault);
 
 /**
  * Every document of a stream, each on its own: a broken one does not hide the others. Empty documents are left out.
@@ -72,7 +72,8 @@ function lineCounter(body: string, firstLine: number): (offset: number) => numbe
  */
 function splitDocuments(text: string): readonly { readonly body: string; readonly firstLine: number }[] {
   const starts = [0];
-  for (const match of text.matchAll(/^---(?=[\s]|$)/gm)) if (match.index > 0) starts.push(match.index);
+  for (const match of text.matchAll(/(?<=^|\n)---(?=[ \t\r\n]|$)/g))
+    if (match.index > 0) starts.push(match.index);
   const chunks: { body: string; firstLine: number }[] = [];
   let firstLine = 1;
   let directives = '';

@@ -53,6 +53,13 @@ describe('documents', () => {
     expect(manifests[0]?.object.data).toEqual({ x: '---\ny\n' });
   });
 
+  it('does not take what only looks like a line break for one', () => {
+    const { manifests, faults } = parse(configMap('a', '{x: "a\u2028--- b"}'));
+
+    expect(faults).toEqual([]);
+    expect(manifests[0]?.object.data).toEqual({ x: 'a\u2028--- b' });
+  });
+
   it('reports every faulty document, and none of them hides the others', () => {
     const text = ['a: "not closed', configMap('fine'), 'b: [1, 2', 'kind: X\nkind: Y', 'c: d: e'].join(
       '\n---\n',
