@@ -87,7 +87,8 @@ async function start(
   const emulators = await startAgain(installation.services?.ports, (ports) =>
     startEmulators({
       directory,
-      accessKey: installation.accessKey,
+      // A copy: the AWS SDK writes into the credentials that it is given, and these are saved.
+      accessKey: { ...installation.accessKey },
       ...(ports === undefined ? {} : { ports }),
       // Lambda asks for six times the function's timeout; here a batch is one message and nothing throttles.
       visibilityTimeoutSeconds: FUNCTION_TIMEOUT_SECONDS + 30,

@@ -1,0 +1,101 @@
+import { isDefinitionKind } from '../definitions/read-definitions.ts';
+import type { KubeApi } from '../cluster/kube-api.ts';
+import { forEachPooled } from '../cluster/pooled.ts';
+import { HoldfastError } from '../model/errors.ts';
+import { type Manifest, resourceKey } from '../model/resource.ts';
+import type { TargetState } from '../model/target-state.ts';
+import type { BuiltPlan } from '../plan/build-plan.ts';
+import type { ShownChange } from '../plan/describe-plan.ts';
+import type { TargetStageDeps } from '../reconcile/deps.ts';
+import { loadInventory } from '../reconcile/inventory-document.ts';
+import { planTarget } from '../reconcile/plan-target.ts';
+import { unpackArtefact } from '../source/artefact.ts';
+
+export type PlanDeps = Pick<
+  TargetStageDeps,
+  'state' | 'artefacts' | 'renderer' | 'connector' | 'hashKey' | 'clock'
+>;
+
+export interface ApplicationPlan {
+  readonly plan: BuiltPlan;
+  /** Changed objects as they live, by resourceKey: for showing fields. */
+  readonly changes: ReadonlyMap<string, ShownChange>;
+}
+
+const DEADLINE_MS = 120_000;
+const CONCURRENCY = 8;
+
+/**
+ * What a run of this target would do now: the artefact of the wanted revision, rendered, judged and planned, with the
+ * read credential. Changes nothing.
+ * @throws HoldfastError when the commit cannot be rendered, the artefact is gone, or the cluster does not answer
+ */
+export async function planApplication(deps: PlanDeps, state: TargetState): Promise<ApplicationPlan> {
+  const { wanted } = state;
+  if (wanted.kind === 'invalid') {
+    throw new HoldfastError('render-failed', `${state.title}: ${wanted.error.message}`);
+  }
+  const inventory = await loadInventory(deps.state, state);
+  if (inventory === undefined) {
+    throw new HoldfastError('superseded', `${state.title}: a run has just changed it; plan again`, {
+      retryable: true,
+    });
+  }
+  const manifests = await render(deps, state);
+  const kube = await deps.connector.connect(state.cluster, 'read');
+  const deadline = deps.clock.monotonic() + DEADLINE_MS;
+  const { plan } = await planTarget(
+    { kube, key: await deps.hashKey() },
+    {
+      state,
+      takeover: state.pending !== undefined,
+      manifests,
+      inventory: inventory.entries,
+      deadline,
+    },
+  );
+  return { plan, changes: await fetchChanged(kube, plan, deadline) };
+}
+
+async function render(deps: PlanDeps, state: TargetState): Promise<readonly Manifest[]> {
+  const { wanted } = state;
+  if (wanted.kind !== 'revision') return [];
+  const bytes = await deps.artefacts.get(wanted.artefact);
+  if (bytes === undefined) {
+    throw new HoldfastError(
+      'artefact-missing',
+      `${state.title}: its artefact is not stored any more; "holdfast reconcile ${state.title}" has it rebuilt`,
+    );
+  }
+  const files = unpackArtefact(wanted.artefact, bytes);
+  const manifests = await deps.renderer.render({ files, application: wanted.application });
+  return manifests.filter(({ object }) => !isDefinitionKind(object.apiVersion, object.kind));
+}
+
+/** Those that may not be read (Secrets, to a narrow credential) are shown without their fields. */
+async function fetchChanged(
+  kube: KubeApi,
+  plan: BuiltPlan,
+  deadline: number,
+): Promise<ReadonlyMap<string, ShownChange>> {
+  const discovery = await kube.discovery({ deadline });
+  const changes = new Map<string, ShownChange>();
+  const changed = plan.actions.filter((action) => action.kind === 'apply' && action.live !== undefined);
+  await forEachPooled(changed, CONCURRENCY, async (action) => {
+    if (action.kind !== 'apply') return;
+    const { apiVersion, kind } = action.object;
+    const type = discovery.find(apiVersion, kind);
+    if (type === undefined) return;
+    const { name, namespace } = action.id;
+    try {
+      const before = await kube.get(
+        { type, name, ...(namespace === undefined ? {} : { namespace }) },
+        { deadline },
+      );
+      if (before !== undefined) changes.set(resourceKey(action.id), { before });
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+    }
+  });
+  return changes;
+}
