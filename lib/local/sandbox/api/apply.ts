@@ -3,7 +3,6 @@ import {
   applyConfig,
   decodeOwners,
   describeOwner,
-  encodeOwners,
   type FieldConflict,
   type Owners,
   ownersAfterUpdate,
@@ -12,7 +11,7 @@ import {
 import { printPath } from '../fields/field-set.ts';
 import { validate } from '../fields/validate.ts';
 import { decodeObject, emptyObject } from '../objects/decode.ts';
-import { at, type DraftObject, isRecord, type SandboxObject } from '../objects/sandbox-object.ts';
+import { at, isRecord, type SandboxObject } from '../objects/sandbox-object.ts';
 import { collectionKey, type ServedType } from '../objects/served-types.ts';
 import { insertObject, type WriteOptions } from './create.ts';
 import { ApiError, badRequest, conflict, MODIFIED } from './status.ts';

@@ -59,7 +59,9 @@ function mergeList(form: ListAtom, target: unknown, patch: readonly unknown[], o
   const base: readonly unknown[] = Array.isArray(target) ? target : [];
   const replace = patch.some((item) => isRecord(item) && item['$patch'] === 'replace');
   if (replace) return patch.filter((item) => !(isRecord(item) && item['$patch'] === 'replace'));
-  if (form.relation === 'set') return inOrder([...new Set([...base, ...patch])], order, (item) => item);
+  if (form.relation === 'set') {
+    return inOrder([...new Set([...base, ...patch])], base, patch, order, (item) => item);
+  }
   const key = form.patchKey ?? (form.relation === 'map' ? form.keys[0] : undefined);
   if (key === undefined) return patch;
   return mergeItems(form, key, base, patch, order);
@@ -86,23 +88,33 @@ function mergeItems(
     if (place < 0) out.push(withoutDirectives(item));
     else out[place] = strategicMerge(element, out[place], item);
   }
-  return inOrder(out, order, (item) => (isRecord(item) ? item[key] : undefined), key);
+  return inOrder(out, base, patch, order, (item) => (isRecord(item) ? item[key] : item));
 }
 
-/** Items that `$setElementOrder` names come in its order; the others keep their place behind what they followed. */
+/**
+ * What the patch names comes in the patch's order, everything else before the first of these that it preceded
+ * (mergeSortedSlice in k8s.io/apimachinery strategicpatch).
+ */
 function inOrder(
-  items: readonly unknown[],
+  merged: readonly unknown[],
+  base: readonly unknown[],
+  patch: readonly unknown[],
   order: unknown,
   idOf: (item: unknown) => unknown,
-  key?: string,
 ): readonly unknown[] {
-  if (!Array.isArray(order)) return items;
-  const wanted = order.map((entry: unknown) => (key !== undefined && isRecord(entry) ? entry[key] : entry));
-  const named = items
-    .filter((item) => wanted.includes(idOf(item)))
-    .sort((a, b) => wanted.indexOf(idOf(a)) - wanted.indexOf(idOf(b)));
-  let next = 0;
-  return items.map((item) => (wanted.includes(idOf(item)) ? named[next++] : item));
+  const wanted = (Array.isArray(order) ? (order as readonly unknown[]) : patch).map(idOf);
+  const served = base.map(idOf);
+  const byPlace = (places: readonly unknown[]) => (a: unknown, b: unknown) =>
+    places.indexOf(idOf(a)) - places.indexOf(idOf(b));
+  const named = merged.filter((item) => wanted.includes(idOf(item))).sort(byPlace(wanted));
+  const others = merged.filter((item) => !wanted.includes(idOf(item))).sort(byPlace(served));
+  const out: unknown[] = [];
+  while (named.length > 0 && others.length > 0) {
+    const place = served.indexOf(idOf(named[0]));
+    const first = place >= 0 && served.indexOf(idOf(others[0])) < place ? others : named;
+    out.push(first.shift());
+  }
+  return [...out, ...named, ...others];
 }
 
 function withoutDirectives(value: unknown): unknown {

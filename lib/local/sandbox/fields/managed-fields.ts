@@ -13,7 +13,8 @@ import {
 } from './field-set.ts';
 import { fromFieldsV1, toFieldsV1 } from './fields-v1.ts';
 import { type Comparison, compareObjects, mergeConfig } from './merge.ts';
-import { ownedFields, removeFields, withNamedFields } from './owned-fields.ts';
+import { reconcileSet } from './reconcile.ts';
+import { ownedFields, removeFields } from './owned-fields.ts';
 
 /*
  * Field ownership as in sigs.k8s.io/structured-merge-diff v4 (merge/update.go) and the field manager around it
@@ -122,7 +123,7 @@ export function ownersAfterUpdate(
   writer: Writer,
 ): Owners {
   const changes = compareObjects(atom, live, next);
-  const rest = new Map(withoutChanged(owners, changes, undefined).owners);
+  const rest = new Map(withoutChanged(reconciled(atom, live, owners), changes, undefined).owners);
   const taken = difference(union(changes.modified, changes.added), STRIPPED);
   if (!isEmpty(taken)) {
     const owner = {
@@ -152,7 +153,8 @@ export function applyConfig(
   force: boolean,
 ): ApplyOutcome {
   const key = ownerKey({ ...writer, operation: 'Apply' });
-  const last = owners.get(key);
+  const before = reconciled(atom, live, owners);
+  const last = before.get(key);
   const set = ownedFields(atom, config);
   const applied: Owner = {
     manager: writer.manager,
@@ -161,7 +163,7 @@ export function applyConfig(
     set,
     ...(last?.time === undefined ? {} : { time: last.time }),
   };
-  const withApplied = new Map(owners).set(key, applied);
+  const withApplied = new Map(before).set(key, applied);
   const merged = mergeConfig(atom, live, config);
   const next = last === undefined ? merged : pruneLeftFields(atom, merged, last.set, withApplied);
   const changes = compareObjects(atom, live, next);
@@ -206,15 +208,18 @@ function withoutChanged(
 
 /** Removes what this manager applied last time and not this time, unless another one owns it. */
 function pruneLeftFields(atom: Atom, merged: unknown, last: FieldSet, owners: Owners): unknown {
-  const lastNamed = withNamedFields(atom, last);
-  const pruned = removeFields(atom, merged, lastNamed);
-  const mergedSet = withNamedFields(atom, ownedFields(atom, merged));
+  const pruned = removeFields(atom, merged, last);
+  const mergedSet = ownedFields(atom, merged);
   const owned = [...owners.values()].reduce((all, owner) => union(all, owner.set), EMPTY_SET);
-  const keep = union(withNamedFields(atom, ownedFields(atom, pruned)), withNamedFields(atom, owned));
+  const keep = union(ownedFields(atom, pruned), owned);
   const restored = removeFields(atom, merged, difference(mergedSet, keep));
-  // Fields that were removed only because they lay in a list item or map key that went.
-  const restoredSet = withNamedFields(atom, ownedFields(atom, restored));
-  return removeFields(atom, merged, intersection(difference(mergedSet, restoredSet), lastNamed));
+  // What was removed only because the list item or map key that it lay in went.
+  const gone = difference(mergedSet, ownedFields(atom, restored));
+  return removeFields(atom, merged, intersection(gone, last));
+}
+
+function reconciled(atom: Atom, live: unknown, owners: Owners): Owners {
+  return new Map([...owners].map(([key, owner]) => [key, { ...owner, set: reconcileSet(atom, owner.set, live) }]));
 }
 
 const MAX_UPDATERS = 10;

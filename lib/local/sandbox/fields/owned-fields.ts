@@ -1,11 +1,11 @@
 import { type Atom, fieldType, settle } from '../schema/atom.ts';
 import { EMPTY_SET, type FieldSet, isEmpty, LEAF_SET } from './field-set.ts';
-import { fieldElement, fieldNameOf, itemElement } from './path-element.ts';
+import { fieldElement, itemElement } from './path-element.ts';
 
 /**
  * The fields that a configuration names: what its applier owns.
- * Scalars, atomic lists and maps, null and `{}`, items of associative lists and keys of plain maps are members;
- * structs are not, only what lies in them. The value is valid under its schema.
+ * Scalars, atomic lists and maps, items of associative lists and keys of plain maps are members; structs are not, only
+ * what lies in them, so an empty one is owned by nobody. The value is valid under its schema.
  */
 export function ownedFields(atom: Atom, value: unknown): FieldSet {
   const form = settle(atom, value);
@@ -26,35 +26,10 @@ export function ownedFields(atom: Atom, value: unknown): FieldSet {
     const type = fieldType(form, key);
     if (type === undefined) continue;
     const below = ownedFields(type(), child);
-    const member = below.member || isNothing(child) || !form.fields.has(key);
+    const member = below.member || !form.fields.has(key);
     if (member || !isEmpty(below)) children.set(fieldElement(key), { member, children: below.children });
   }
   return children.size === 0 ? EMPTY_SET : { member: false, children };
-}
-
-/**
- * Adds the structs on the way to each path: a set with `a.b.c` then also holds `a` and `a.b` where these are fields of
- * structs. Removing the set removes structs that held nothing else.
- */
-export function withNamedFields(atom: Atom, set: FieldSet): FieldSet {
-  const children = new Map<string, FieldSet>();
-  for (const [element, child] of set.children) {
-    const name = fieldNameOf(element);
-    let type: Atom | undefined;
-    let named = false;
-    if (name !== undefined && atom.kind === 'map') {
-      type = fieldType(atom, name)?.();
-      named = atom.fields.has(name);
-    } else if (name === undefined && atom.kind === 'list') {
-      type = atom.element();
-    } else if (atom.kind === 'any') {
-      type = atom;
-    }
-    const below = type === undefined ? child : withNamedFields(type, child);
-    const member = child.member || (named && child.children.size > 0);
-    children.set(element, { member, children: below.children });
-  }
-  return { member: set.member, children };
 }
 
 /** The value without what the set names; undefined when nothing is left of it. */
@@ -82,10 +57,6 @@ export function removeFields(atom: Atom, value: unknown, remove: FieldSet): unkn
     return Object.keys(out).length === 0 ? undefined : out;
   }
   return value;
-}
-
-function isNothing(value: unknown): boolean {
-  return value === null || (isPlainObject(value) && Object.keys(value).length === 0);
 }
 
 export function isPlainObject(value: unknown): value is Record<string, unknown> {

@@ -19,7 +19,7 @@ export function itemElement(atom: ListAtom, item: unknown): string {
     const value = (item as Record<string, unknown>)[key];
     if (value === undefined) {
       throw new ItemKeyError(
-        `associative list with keys has an element that omits key field ${JSON.stringify(key)}`,
+        `associative list with keys has an element that omits key field ${JSON.stringify(key)} (and doesn't have default value)`,
       );
     }
     keys[key] = value;

@@ -30,6 +30,7 @@ function validateScalar(form: ScalarAtom, value: unknown, path: string[], errors
   const type = typeof value;
   switch (form.scalar) {
     case 'string':
+    case 'quantity':
       if (type !== 'string') report(errors, path, `expected string, got ${goValue(value)}`);
       return;
     case 'number':
@@ -39,7 +40,6 @@ function validateScalar(form: ScalarAtom, value: unknown, path: string[], errors
     case 'boolean':
       if (type !== 'boolean') report(errors, path, `expected boolean, got ${goValue(value)}`);
       return;
-    case 'quantity':
     case 'untyped':
       if (type === 'object') report(errors, path, `expected scalar, got ${goValue(value)}`);
   }
