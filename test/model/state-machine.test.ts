@@ -3,6 +3,8 @@ import { COMMITS, commitOf, emptyWorld, inventoryOf, settle, steps, type World }
 
 /** A law that is broken names itself and the way there. */
 function check(before: World, after: World, path: () => string): void {
+  // In this model heads only move on, so the order in which they were seen is the order of their numbers.
+  if (seenHead(after) < seenHead(before)) throw new Error(`law 1: an older head over a newer one\n${path()}`);
   const was = before.target;
   const is = after.target;
   if (is === undefined) return;
@@ -26,6 +28,11 @@ function check(before: World, after: World, path: () => string): void {
       throw new Error(`law 2: ${name} is not covered\n${path()}`);
     }
   }
+}
+
+function seenHead(world: World): number {
+  const revision = world.source.refs['refs/heads/main']?.revision;
+  return revision === undefined ? -1 : commitOf(revision);
 }
 
 function checkSettled(world: World, path: () => string): void {
