@@ -120,15 +120,15 @@ const handEditIsHealed: TourStep = {
       `${cluster}: ConfigMap ${namespace}/web modified by ${field?.manager}: ${field?.path} ${show(field?.applied)} -> ${show(field?.live)}`,
     );
     const healing = await until('it is put back', world.stop, async () => {
-      const [run] = await runsOf(world, 'staging');
-      const runs = (await runsOf(world, 'staging')).length;
+      const runs = await runsOf(world, 'staging');
+      const [run] = runs;
       const isBack = greetingOf(await liveObject(world, 'staging', CONFIG)) === GREETING;
-      return isBack && runs > runsBefore && run?.outcome === 'succeeded' ? run : undefined;
+      return isBack && runs.length > runsBefore && run?.outcome === 'succeeded' ? run : undefined;
     });
-    check(healing.counts.healed === 1, `the run healed ${healing.counts.healed} objects, and not 1`);
+    check(healing.counts.healed >= 1, 'the run that put it back says that it healed nothing');
     tell(
       'target',
-      `${describeRun(healing)}; greeting is "${GREETING}" again, ${seconds(startedAt)} after the edit`,
+      `woken, and put back in ${healing.endedAt - healing.startedAt} ms: greeting is "${GREETING}" again, ${seconds(startedAt)} after the edit`,
     );
   },
 };

@@ -38,6 +38,8 @@ export interface TourOptions {
 export interface TourWorld {
   readonly names: TourNames;
   readonly runtime: LocalRuntime;
+  /** For whoever registers more. */
+  readonly registration: RegisterDeps;
   readonly repositoryUrl: string;
   readonly workTree: WorkTree;
   /** Deliveries of the sample repository's webhook, oldest first. */
@@ -73,7 +75,8 @@ export async function prepareTour(options: TourOptions): Promise<TourWorld> {
     const gitServer = await startSampleServer(options, runtime, deliveries);
     closing.push(() => gitServer.close());
     const { url } = await gitServer.createRepository(names.repository);
-    await register(options, runtime, url);
+    const registration = registerDepsOf(runtime);
+    await register(options, registration, url);
 
     const kubes = new Map<string, KubeApi>();
     for (const { name, endpoint, caData, apply } of options.clusters) {
@@ -89,6 +92,7 @@ export async function prepareTour(options: TourOptions): Promise<TourWorld> {
     return {
       names,
       runtime,
+      registration,
       repositoryUrl: url,
       workTree: await createWorkTree(join(options.directory, 'work'), url),
       deliveries,
@@ -135,9 +139,8 @@ function startSampleServer(
   });
 }
 
-async function register(options: TourOptions, runtime: LocalRuntime, url: string): Promise<void> {
+async function register(options: TourOptions, deps: RegisterDeps, url: string): Promise<void> {
   const { names } = options;
-  const deps = registerDepsOf(runtime);
   await addSource(deps, {
     name: names.source,
     url,
@@ -155,7 +158,7 @@ async function register(options: TourOptions, runtime: LocalRuntime, url: string
   });
 }
 
-export function registerDepsOf(runtime: LocalRuntime): RegisterDeps {
+function registerDepsOf(runtime: LocalRuntime): RegisterDeps {
   const { deps, secrets } = runtime;
   return {
     installation: deps.installation,
