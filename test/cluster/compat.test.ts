@@ -22,10 +22,10 @@ const SOURCE = 'examples' as SourceId;
 const ROOT = 'compat' as RootId;
 const CLUSTER = 'real' as ClusterName;
 
-const SOCKS = [
-  ...['carts', 'carts-db', 'catalogue', 'catalogue-db', 'front-end', 'orders', 'orders-db', 'payment'],
-  ...['queue-master', 'rabbitmq', 'session-db', 'shipping', 'user', 'user-db'],
-];
+const SOCKS =
+  'carts carts-db catalogue catalogue-db front-end orders orders-db payment queue-master rabbitmq session-db shipping user user-db'.split(
+    ' ',
+  );
 
 /** Published applications, and what a cluster must hold of them. */
 const APPLICATIONS = [
