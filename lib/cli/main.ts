@@ -1,5 +1,4 @@
-import { Command, Option } from 'commander';
-import { connectLocal } from '../local/connect-local.ts';
+import { Command, CommanderError, Option } from 'commander';
 import { printable } from '../plan/printable.ts';
 import type { Cli, CliIo, Installation } from './cli.ts';
 import { addBootstrapCommand } from './commands/bootstrap.ts';
@@ -13,7 +12,6 @@ import { addRenderCommand } from './commands/render.ts';
 import { addSourceCommand } from './commands/source.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addTourCommand } from './commands/tour.ts';
-import { CommanderError } from 'commander';
 import { describeError, EXIT, type ExitCode, exitCodeOf } from './exit-codes.ts';
 import { processIo } from './process-io.ts';
 
@@ -34,7 +32,7 @@ export async function runCli(argv: readonly string[], options: RunOptions): Prom
     exit: (given) => {
       code = given;
     },
-    connect: options.connect ?? ((directory) => connectLocal(directory)),
+    connect: options.connect ?? connect,
   };
   try {
     await buildProgram(cli).parseAsync([...argv], { from: 'user' });
@@ -45,6 +43,12 @@ export async function runCli(argv: readonly string[], options: RunOptions): Prom
     if (io.env['HOLDFAST_DEBUG'] && error instanceof Error) io.err(`${error.stack}\n`);
     return exitCodeOf(error);
   }
+}
+
+/** Loaded when it is needed: help and usage errors should not wait for it. */
+async function connect(directory: string): Promise<Installation> {
+  const { connectLocal } = await import('../local/connect-local.ts');
+  return connectLocal(directory);
 }
 
 /** The entry point of bin/holdfast.js. */

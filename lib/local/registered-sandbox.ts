@@ -23,15 +23,8 @@ export async function startSandbox(directory: string, port: number | undefined):
   }
 }
 
-/**
- * Registers it with the tokens of this start, and leaves a kubeconfig (mode 0600) for people.
- * @returns the path of the kubeconfig
- */
-export async function registerSandbox(
-  deps: RegisterDeps,
-  sandbox: SandboxCluster,
-  directory: string,
-): Promise<string> {
+/** Registers it with the tokens of this start. */
+export async function registerSandbox(deps: RegisterDeps, sandbox: SandboxCluster): Promise<void> {
   await addCluster(deps, {
     name: SANDBOX_NAME,
     endpoint: sandbox.url,
@@ -39,6 +32,13 @@ export async function registerSandbox(
     read: { token: sandbox.readToken },
     replace: true,
   });
+}
+
+/**
+ * For people with kubectl or curl; mode 0600.
+ * @returns its path
+ */
+export async function writeSandboxKubeconfig(sandbox: SandboxCluster, directory: string): Promise<string> {
   const kubeconfig = join(directory, KUBECONFIG);
   await writeFileAtomically(kubeconfig, stringify(kubeconfigOf(sandbox)));
   return kubeconfig;

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { connectKube } from '../../cluster/connect-kube.ts';
 import { importKubeconfig, type ImportedCluster } from '../../cluster/import-kubeconfig.ts';
 import { HoldfastError } from '../../model/errors.ts';
 import type { ClusterName } from '../../model/ids.ts';
@@ -146,6 +145,7 @@ async function checkReachable(
   imported: ImportedCluster,
   role: 'apply' | 'read',
 ): Promise<string> {
+  const { connectKube } = await import('../../cluster/connect-kube.ts');
   const kube = connectKube({
     name: name as ClusterName,
     endpoint: imported.endpoint,

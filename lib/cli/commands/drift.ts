@@ -7,7 +7,6 @@ import { describeResource } from '../../model/resource.ts';
 import { isGone, type TargetState } from '../../model/target-state.ts';
 import { isSecret } from '../../plan/mask-secrets.ts';
 import { printable } from '../../plan/printable.ts';
-import { scanCluster } from '../../reconcile/scan-cluster.ts';
 import type { DriftReport } from '../../state/state-store.ts';
 import { type Cli, type GlobalOptions, type Installation, print, withInstallation } from '../cli.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -66,6 +65,7 @@ async function run(cli: Cli, application: string | undefined, options: DriftOpti
 
 /** As the scheduled function does it, with the read credential and the same use case. */
 async function scan({ deps }: Installation, targets: readonly TargetState[]): Promise<void> {
+  const { scanCluster } = await import('../../reconcile/scan-cluster.ts');
   const failures: string[] = [];
   for (const cluster of new Set(targets.map((target) => target.cluster))) {
     try {

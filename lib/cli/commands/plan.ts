@@ -8,7 +8,7 @@ import { printable } from '../../plan/printable.ts';
 import { type Cli, type GlobalOptions, print, withInstallation } from '../cli.ts';
 import { describeError, EXIT } from '../exit-codes.ts';
 import { shortSha } from '../output/words.ts';
-import { type ApplicationPlan, planApplication } from '../plan-application.ts';
+import type { ApplicationPlan } from '../plan-application.ts';
 import { selectTargets } from '../select-targets.ts';
 
 interface PlanOptions extends GlobalOptions {
@@ -44,6 +44,7 @@ async function run(cli: Cli, application: string, options: PlanOptions): Promise
   const { cluster } = options;
   await withInstallation(cli, options, async ({ deps }) => {
     const targets = await selectTargets(deps.state, application, cluster === undefined ? {} : { cluster });
+    const { planApplication } = await import('../plan-application.ts');
     const all: Planned[] = [];
     for (const state of targets) {
       try {

@@ -8,7 +8,6 @@ import { replaceSecretValues } from '../../plan/mask-secrets.ts';
 import type { Cli, GlobalOptions } from '../cli.ts';
 import { EXIT } from '../exit-codes.ts';
 import { plural } from '../output/words.ts';
-import { renderDirectory } from '../render-directory.ts';
 
 interface RenderOptions extends GlobalOptions {
   readonly namespace?: string;
@@ -43,6 +42,7 @@ Examples:
 
 async function run(cli: Cli, path: string, options: RenderOptions): Promise<void> {
   const { namespace, kubeVersion, releaseName } = options;
+  const { renderDirectory } = await import('../render-directory.ts');
   const rendered = await renderDirectory({
     path,
     ...(namespace === undefined ? {} : { namespace }),
