@@ -20,7 +20,7 @@ export function processIo(): CliIo {
     err: (chunk) => void process.stderr.write(chunk),
     readStdin: () => text(process.stdin),
     env: process.env,
-    colours: process.stdout.isTTY === true && !process.env['NO_COLOR'],
+    colours: process.stdout.isTTY && !process.env['NO_COLOR'],
     now: () => Date.now(),
     /** Signals are only held back from commands that ask for this. */
     get stop() {

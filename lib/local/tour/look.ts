@@ -37,7 +37,7 @@ export function untilApplied(
   environment: EnvironmentName,
   commit: CommitSha,
 ): Promise<TargetState> {
-  return until(`${environment} is at ${commit.slice(0, 7)}`, world.stop, async () => {
+  return until(`${environment} is at ${commit.slice(0, 7)}`, world, async () => {
     const state = await stateOf(world, environment);
     if (state === undefined) return 'it is not registered yet';
     const isThere =

@@ -94,7 +94,7 @@ const handEditIsHealed: TourStep = {
   title: 'A change by hand is found, attributed and put back',
   async run(world, tell) {
     const { cluster, namespace } = world.names.staging;
-    await until('staging rests', world.stop, async () => {
+    await until('staging rests', world, async () => {
       const state = await stateOf(world, 'staging');
       return state !== undefined && isSettled(state) ? state : undefined;
     });
@@ -104,7 +104,7 @@ const handEditIsHealed: TourStep = {
     await editByHand(world, 'staging', 'hacked');
 
     tell('somebody', `kubectl edit configmap web -n ${namespace}: greeting is "hacked" now`);
-    const report = await until('the scan finds the change', world.stop, async () => {
+    const report = await until('the scan finds the change', world, async () => {
       const found = await world.runtime.deps.state.getDrift(targetOf(world, 'staging'));
       return found?.findings.some(({ id }) => id.kind === 'ConfigMap') ? found : undefined;
     });
@@ -119,7 +119,7 @@ const handEditIsHealed: TourStep = {
       'drift scan',
       `${cluster}: ConfigMap ${namespace}/web modified by ${field?.manager}: ${field?.path} ${show(field?.applied)} -> ${show(field?.live)}`,
     );
-    const healing = await until('it is put back', world.stop, async () => {
+    const healing = await until('it is put back', world, async () => {
       const runs = await runsOf(world, 'staging');
       const [run] = runs;
       const isBack = greetingOf(await liveObject(world, 'staging', CONFIG)) === GREETING;
@@ -219,7 +219,7 @@ function tellDelivery({ deliveries }: TourWorld, tell: (who: string, what: strin
 }
 
 async function untilAvailable(world: TourWorld, environment: EnvironmentName): Promise<number> {
-  const seen = await until(`Deployment web of ${environment} is available`, world.stop, async () => {
+  const seen = await until(`Deployment web of ${environment} is available`, world, async () => {
     const { wanted, available } = replicasOf(await liveObject(world, environment, DEPLOYMENT));
     return typeof wanted === 'number' && available === wanted
       ? { wanted }
@@ -247,7 +247,7 @@ async function untilRefused(
   environment: EnvironmentName,
   commit: CommitSha,
 ): Promise<string> {
-  const refused = await until(`the broken commit is reported`, world.stop, async () => {
+  const refused = await until(`the broken commit is reported`, world, async () => {
     const state = await stateOf(world, environment);
     if (state === undefined) return undefined;
     const { wanted, lastRun } = state;

@@ -32,6 +32,8 @@ export interface TourOptions {
   readonly names: TourNames;
   readonly log: Log;
   readonly stop: AbortSignal;
+  /** How long a step waits for something to come true. @default 30 */
+  readonly patienceSeconds?: number;
 }
 
 /** What the steps of the story have in hand. */
@@ -47,6 +49,7 @@ export interface TourWorld {
   /** A connection of its own to each cluster: to look whether it is true, and for the hand edit. */
   kube(cluster: string): KubeApi;
   readonly stop: AbortSignal;
+  readonly patienceSeconds: number;
   close(): Promise<void>;
 }
 
@@ -54,6 +57,7 @@ export interface TourWorld {
 const TIMINGS: Timings = { leaseMs: 15_000, retryMs: 1_000, maxRetryMs: 15_000 };
 const SWEEP_SECONDS = 5;
 const SCAN_SECONDS = 3;
+const PATIENCE_SECONDS = 30;
 
 /** Git server, local installation and registration: all that there is before the first push. */
 export async function prepareTour(options: TourOptions): Promise<TourWorld> {
@@ -102,6 +106,7 @@ export async function prepareTour(options: TourOptions): Promise<TourWorld> {
         return kube;
       },
       stop: options.stop,
+      patienceSeconds: options.patienceSeconds ?? PATIENCE_SECONDS,
       close,
     };
   } catch (error) {

@@ -25,10 +25,10 @@ export class TourStoppedError extends Error {
  */
 export async function until<T extends object>(
   what: string,
-  stop: AbortSignal,
+  patience: { readonly stop: AbortSignal; readonly patienceSeconds: number },
   look: () => Promise<T | string | undefined>,
-  seconds = 30,
 ): Promise<T> {
+  const { stop, patienceSeconds: seconds } = patience;
   const deadline = performance.now() + seconds * 1000;
   let standing = '';
   for (;;) {
