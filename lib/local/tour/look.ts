@@ -31,6 +31,14 @@ export async function runsOf(world: TourWorld, environment: EnvironmentName): Pr
   return world.runtime.deps.state.listRuns(targetOf(world, environment), 50);
 }
 
+/** The record of the last run. It is written after the state that names it, so it is waited for. */
+export function lastRunOf(world: TourWorld, environment: EnvironmentName): Promise<Run> {
+  return until(`the last run of ${environment} is recorded`, world, async () => {
+    const id = (await stateOf(world, environment))?.lastRun?.id;
+    return (await runsOf(world, environment)).find((run) => run.id === id);
+  });
+}
+
 /** Waits until an environment is at a commit and rests. */
 export function untilApplied(
   world: TourWorld,

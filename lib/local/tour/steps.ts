@@ -6,6 +6,7 @@ import {
   DEPLOYMENT,
   type EnvironmentName,
   greetingOf,
+  lastRunOf,
   liveObject,
   replicasOf,
   runsOf,
@@ -49,10 +50,14 @@ const pushIsApplied: TourStep = {
       'source',
       `fetched ${short(commit)} once; ${registry.childCount} applications declared in ${names.definitions}`,
     );
-    for (const state of [staging, production]) {
-      const [run] = await world.runtime.deps.state.listRuns(state.target, 1);
-      tell('target', `${state.title} on ${state.cluster}: ${describeRun(run)}`);
-    }
+    tell(
+      'target',
+      `${staging.title} on ${staging.cluster}: ${describeRun(await lastRunOf(world, 'staging'))}`,
+    );
+    tell(
+      'target',
+      `${production.title} on ${production.cluster}: ${describeRun(await lastRunOf(world, 'production'))}`,
+    );
     for (const environment of ['staging', 'production'] as const) {
       const live = await untilAvailable(world, environment);
       tell(
@@ -76,7 +81,7 @@ const otherEnvironmentIsLeftAlone: TourStep = {
 
     tell('git push', `main is ${short(commit)}: one file below environments/production`);
     const moved = await untilApplied(world, 'production', commit);
-    tell('target', `${moved.title}: ${describeRun((await runsOf(world, 'production'))[0])}`);
+    tell('target', `${moved.title}: ${describeRun(await lastRunOf(world, 'production'))}`);
     const live = await liveObject(world, 'production', DEPLOYMENT);
     check(replicasOf(live).wanted === 3, `Deployment ${production.namespace}/web does not have 3 replicas`);
     const staging = await untilApplied(world, 'staging', commit);
@@ -148,8 +153,11 @@ const removedFileIsPruned: TourStep = {
 
     tell('git push', `main is ${short(commit)}: environments/production/service.yaml is gone`);
     await untilApplied(world, 'production', commit);
-    const [run] = await runsOf(world, 'production');
-    check(run?.counts.pruned === 1, `the run pruned ${run?.counts.pruned} objects, and not 1`);
+    const run = await lastRunOf(world, 'production');
+    const pruned = (await runsOf(world, 'production'))
+      .filter(({ revision }) => revision === commit)
+      .reduce((sum, { counts }) => sum + counts.pruned, 0);
+    check(pruned === 1, `the runs of this commit pruned ${pruned} objects, and not 1`);
     check(
       (await liveObject(world, 'production', SERVICE)) === undefined,
       `Service ${namespace}/web is still there`,
@@ -259,8 +267,7 @@ async function untilRefused(
   return refused.message;
 }
 
-function describeRun(run: Run | undefined): string {
-  if (run === undefined) return 'no run';
+function describeRun(run: Run): string {
   const parts = Object.entries(run.counts).filter(([, count]) => count > 0);
   const changes = parts.map(([what, count]) => `${count} ${what}`).join(', ') || 'nothing to do';
   const requests = Object.entries(run.requests).filter(([, count]) => count > 0);
