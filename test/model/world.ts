@@ -46,12 +46,12 @@ export interface World {
 export interface LiveThing {
   uid: number;
   version: number;
-  commit: number;
+  content: string;
 }
 
 export interface Patch {
   name: string;
-  commit: number;
+  content: string;
   /** Preconditions; absent when the object was not known to live. */
   fence?: { uid: number; version: number };
   epoch: number;
@@ -72,8 +72,15 @@ export type Worker =
       todo: string[];
     };
 
-/** Which objects each commit declares. The second and third declare the same: an equal closure. */
-export const COMMITS: readonly (readonly string[])[] = [['a'], ['a', 'b'], ['a', 'b'], ['b'], ['a']];
+/** What each commit declares. The third goes back on the second for one object; the fourth changes nothing. */
+export const COMMITS: readonly Readonly<Record<string, string>>[] = [
+  { a: 'x' },
+  { a: 'y' },
+  { a: 'x', b: '1' },
+  { a: 'x', b: '1' },
+  { b: '2' },
+  { a: 'y', b: '1' },
+];
 export const LEASE = 100;
 
 const SOURCE = 'repo' as SourceId;
@@ -104,7 +111,7 @@ export function emptyWorld(budget: { pushes: number; crashes: number; expiries: 
 
 const shaOf = (commit: number): CommitSha => commit.toString(16).padStart(40, '0') as CommitSha;
 export const commitOf = (sha: string): number => Number.parseInt(sha, 16);
-const closureOf = (commit: number) => sha256(COMMITS[commit]?.join() ?? '');
+const closureOf = (commit: number) => sha256(JSON.stringify(COMMITS[commit] ?? {}));
 
 function application(): Application {
   return {
@@ -301,19 +308,20 @@ function targetStep(world: World, index: number): void {
   const worker = world.workers[index];
   const state = world.target;
   if (worker?.kind !== 'target' || state === undefined) return;
-  const wanted = COMMITS[worker.wanted] ?? [];
+  const wanted = COMMITS[worker.wanted] ?? {};
+  const isRight = (name: string) => world.objects[name]?.content === wanted[name];
   const mayStillSend = world.now < worker.expiresAt;
   const stop = () => {
     world.workers.splice(index, 1);
   };
   if (worker.step === 0) {
     const old = inventoryOf(world, state.pending?.inventory ?? state.inventory);
-    worker.covered = [...new Set([...old, ...wanted])].sort();
+    worker.covered = [...new Set([...old, ...Object.keys(wanted)])].sort();
     const pointer = store(world, worker.epoch, worker.covered);
     const outcome = applyToTarget(world, { kind: 'write-ahead', epoch: worker.epoch, inventory: pointer });
     if (outcome.kind === 'none') return stop();
     // A takeover applies its whole pending set; otherwise what is not as wanted.
-    worker.todo = wanted.filter((name) => worker.takeover || world.objects[name]?.commit !== worker.wanted);
+    worker.todo = Object.keys(wanted).filter((name) => worker.takeover || !isRight(name));
     worker.step = 1;
     return;
   }
@@ -322,11 +330,11 @@ function targetStep(world: World, index: number): void {
     const name = worker.todo.shift();
     if (name === undefined) {
       worker.step = 2;
-      worker.todo = worker.covered.filter((candidate) => !wanted.includes(candidate));
+      worker.todo = worker.covered.filter((candidate) => !(candidate in wanted));
       return;
     }
     const live = world.objects[name];
-    const patch: Patch = { name, commit: worker.wanted, epoch: worker.epoch };
+    const patch: Patch = { name, content: wanted[name] ?? '', epoch: worker.epoch };
     if (live !== undefined) patch.fence = { uid: live.uid, version: live.version };
     if (world.expiriesLeft > 0 && world.inFlight.length === 0) {
       // Sent, and the answer waited for: it lands now, or the worker is found dead with the request under way.
@@ -353,18 +361,18 @@ function targetStep(world: World, index: number): void {
     worker.step = 3;
     return;
   }
-  const pointer = store(world, worker.epoch, wanted);
+  const pointer = store(world, worker.epoch, Object.keys(wanted));
   const outcome = applyToTarget(world, {
     kind: 'finish',
     now: world.now,
     epoch: worker.epoch,
     wantedSeq: worker.wantedSeq,
     requested: worker.requested,
-    outcome: wanted.every((item) => world.objects[item]?.commit === worker.wanted) ? 'succeeded' : 'failed',
+    outcome: Object.keys(wanted).every(isRight) ? 'succeeded' : 'failed',
     runId: `run${worker.epoch}`,
     message: '',
     inventory: pointer,
-    ...(wanted.every((item) => world.objects[item]?.commit === worker.wanted) ? {} : { retryAt: world.now }),
+    ...(Object.keys(wanted).every(isRight) ? {} : { retryAt: world.now }),
   });
   stop();
   if (outcome.kind === 'none') return;
@@ -377,11 +385,12 @@ function land(world: World, patch: Patch): void {
   if (patch.fence !== undefined) {
     if (live === undefined || live.uid !== patch.fence.uid || live.version !== patch.fence.version) return;
   }
-  if (patch.epoch !== world.target?.epoch || world.target.lease === undefined) world.slipped.push(patch.name);
+  const isLate = patch.epoch !== world.target?.epoch || world.target.lease === undefined;
+  if (isLate && patch.fence === undefined) world.slipped.push(patch.name);
   world.objects[patch.name] = {
     uid: live?.uid ?? world.nextUid++,
     version: world.nextVersion++,
-    commit: patch.commit,
+    content: patch.content,
   };
 }
 
@@ -417,10 +426,8 @@ export function settle(start: World): World {
 function scanFinds(world: World): boolean {
   const covered = inventoryOf(world, world.target?.inventory);
   const revision = world.target?.applied?.revision;
-  const applied = revision === undefined ? undefined : COMMITS[commitOf(revision)]?.join();
+  const applied = revision === undefined ? {} : COMMITS[commitOf(revision)];
   return covered.some((name) => {
-    const live = world.objects[name];
-    const differs = live === undefined || COMMITS[live.commit]?.join() !== applied;
-    return differs && world.slipped.includes(name);
+    return world.objects[name]?.content !== applied?.[name] && world.slipped.includes(name);
   });
 }

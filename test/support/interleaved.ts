@@ -11,8 +11,11 @@ export interface Interleaver {
   deps(worker: string, deps: ReconcileDeps): ReconcileDeps;
   /** Drives until every worker has ended or died. */
   run(workers: readonly Promise<unknown>[]): Promise<void>;
-  /** Lets requests of dead workers arrive that are still on the way. */
-  deliverLate(): Promise<void>;
+  /**
+   * Lets requests of dead workers arrive that are still on the way.
+   * @returns those that bore a uid and a version, and were carried out all the same
+   */
+  deliverLate(): Promise<readonly string[]>;
   readonly trace: string[];
 }
 
@@ -21,6 +24,7 @@ interface Waiting {
   readonly name: string;
   readonly proceed: () => void;
   readonly perform: () => Promise<unknown>;
+  readonly isFenced: boolean;
 }
 
 export function interleaver(options: {
@@ -30,17 +34,18 @@ export function interleaver(options: {
 }): Interleaver {
   const waiting: Waiting[] = [];
   const dead = new Set<string>();
-  const late: (() => Promise<unknown>)[] = [];
+  const late: Waiting[] = [];
   const trace: string[] = [];
   let crashesLeft = options.crashes;
   let deaths: (() => void)[] = [];
 
-  function through<T>(worker: string, name: string, call: () => Promise<T>): Promise<T> {
+  function through<T>(worker: string, name: string, isFenced: boolean, call: () => Promise<T>): Promise<T> {
     if (dead.has(worker)) return new Promise(() => undefined);
     return new Promise<T>((resolve, reject) => {
       waiting.push({
         worker,
         name,
+        isFenced,
         perform: call,
         proceed: () => {
           call().then(resolve, reject);
@@ -55,7 +60,7 @@ export function interleaver(options: {
         const value: unknown = Reflect.get(target, property, receiver);
         if (typeof value !== 'function') return value;
         return (...args: unknown[]) =>
-          through(worker, `${room}.${String(property)}`, () =>
+          through(worker, `${room}.${String(property)}`, isFenced(args), () =>
             (value as (...a: unknown[]) => Promise<unknown>).apply(target, args),
           );
       },
@@ -92,11 +97,13 @@ export function interleaver(options: {
         const index = Math.floor(options.random() * waiting.length);
         const [turn] = waiting.splice(index, 1);
         if (turn === undefined) continue;
-        if (crashesLeft > 0 && options.random() < 0.08) {
+        // Most of what can go wrong goes wrong around a write to the cluster.
+        const risk = turn.name === 'kube.apply' || turn.name === 'kube.delete' ? 0.3 : 0.02;
+        if (crashesLeft > 0 && options.random() < risk) {
           crashesLeft -= 1;
           dead.add(turn.worker);
           const isWrite = turn.name === 'kube.apply' || turn.name === 'kube.delete';
-          if (isWrite && options.random() < 0.7) late.push(turn.perform);
+          if (isWrite && options.random() < 0.7) late.push(turn);
           trace.push(`${turn.worker} dies at ${turn.name}`);
           for (let i = waiting.length - 1; i >= 0; i--)
             if (waiting[i]?.worker === turn.worker) waiting.splice(i, 1);
@@ -111,10 +118,26 @@ export function interleaver(options: {
     },
 
     async deliverLate() {
-      // A refused precondition is what is hoped for; nobody waits for the answer.
-      for (const perform of late.splice(0)) await perform().then(undefined, () => undefined);
+      const broken: string[] = [];
+      for (const request of late.splice(0)) {
+        const wasCarriedOut = await request.perform().then(
+          (answer) => answer !== undefined,
+          () => false,
+        );
+        trace.push(`late ${request.name} of ${request.worker}: ${wasCarriedOut ? 'carried out' : 'refused'}`);
+        if (wasCarriedOut && request.isFenced) broken.push(`${request.worker} ${request.name}`);
+      }
+      return broken;
     },
   };
+}
+
+/** Whether a request names the uid and the version that it is meant for: an apply in its object, a delete in its options. */
+function isFenced(args: readonly unknown[]): boolean {
+  return args.some((arg) => {
+    const { uid, metadata } = (arg ?? {}) as { uid?: unknown; metadata?: { uid?: unknown } };
+    return typeof uid === 'string' || typeof metadata?.uid === 'string';
+  });
 }
 
 async function quiet(isReady: () => boolean): Promise<void> {
