@@ -1,13 +1,18 @@
 import { isDefinitionKind } from '../definitions/read-definitions.ts';
 import type { KubeApi } from '../cluster/kube-api.ts';
 import { forEachPooled } from '../cluster/pooled.ts';
+import { classify } from '../drift/classify.ts';
 import { HoldfastError } from '../model/errors.ts';
-import { type Manifest, resourceKey } from '../model/resource.ts';
+import { type Digest, fieldManagerOf } from '../model/ids.ts';
+import type { InventoryEntry, Projection } from '../model/inventory.ts';
+import type { Action } from '../model/plan.ts';
+import { type LiveObject, type Manifest, resourceKey } from '../model/resource.ts';
 import type { TargetState } from '../model/target-state.ts';
 import type { BuiltPlan } from '../plan/build-plan.ts';
 import type { ShownChange } from '../plan/describe-plan.ts';
 import type { TargetStageDeps } from '../reconcile/deps.ts';
-import { loadInventory } from '../reconcile/inventory-document.ts';
+import type { HashKey } from '../plan/keyed-hash.ts';
+import { loadInventory, loadProjections } from '../reconcile/inventory-document.ts';
 import { planTarget } from '../reconcile/plan-target.ts';
 import { unpackArtefact } from '../source/artefact.ts';
 
@@ -44,8 +49,9 @@ export async function planApplication(deps: PlanDeps, state: TargetState): Promi
   const manifests = await render(deps, state);
   const kube = await deps.connector.connect(state.cluster, 'read');
   const deadline = deps.clock.monotonic() + DEADLINE_MS;
+  const key = await deps.hashKey();
   const { plan } = await planTarget(
-    { kube, key: await deps.hashKey() },
+    { kube, key },
     {
       state,
       takeover: state.pending !== undefined,
@@ -54,7 +60,35 @@ export async function planApplication(deps: PlanDeps, state: TargetState): Promi
       deadline,
     },
   );
-  return { plan, changes: await fetchChanged(kube, plan, deadline) };
+  const changes = await fetchChanged(kube, plan, deadline);
+  const projections = await loadProjections(deps.state, state.target, inventory);
+  const actions = plan.actions.map((action) => {
+    const live = changes.get(resourceKey(action.id))?.before;
+    return isAsApplied(action, live, projections, fieldManagerOf(state.target), key)
+      ? { kind: 'unchanged' as const, id: action.id, entry: action.previous }
+      : action;
+  });
+  return { plan: { ...plan, actions }, changes };
+}
+
+type Applying = Extract<Action, { kind: 'apply' }>;
+
+/**
+ * A suspect whose fields are as they were applied: a controller has written beside them (a Deployment's revision, say).
+ * A run would send it once more, and nothing would come of it.
+ */
+function isAsApplied(
+  action: Action,
+  live: LiveObject | undefined,
+  projections: ReadonlyMap<Digest, Projection>,
+  fieldManager: string,
+  key: HashKey,
+): action is Applying & { readonly previous: InventoryEntry } {
+  if (action.kind !== 'apply' || action.reason !== 'drifted' || live === undefined) return false;
+  const { previous } = action;
+  const projection = previous?.projection && projections.get(previous.projection);
+  if (previous === undefined || projection === undefined) return false;
+  return classify(previous, projection, live, fieldManager, key) === undefined;
 }
 
 async function render(deps: PlanDeps, state: TargetState): Promise<readonly Manifest[]> {

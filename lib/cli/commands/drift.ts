@@ -128,6 +128,7 @@ function driftLines(now: number, drifts: readonly TargetDrift[]): readonly strin
   if (drifts.length === 0) return ['No applications.'];
   return drifts.flatMap(({ state, report }) => {
     const head = `${printable(state.title)} on ${printable(state.cluster)}`;
+    if (state.inventory === undefined) return [`${head}: nothing applied`];
     if (report === undefined) return [`${head}: not scanned yet`];
     const { findings, unknown, clean } = report;
     const counts =

@@ -109,7 +109,7 @@ async function resultOf(
   if (outcome.kind === 'resting') {
     const { wanted } = before;
     return wanted.kind === 'invalid'
-      ? result('resting', `this commit cannot be applied: ${wanted.error.message}`)
+      ? result('resting', `its source is looked at again; as it was last seen: ${wanted.error.message}`)
       : result('resting', 'suspended, or gone: there is nothing to run');
   }
   if (waitSeconds === undefined) return result('requested', 'runs now; "holdfast history" shows the result');

@@ -61,7 +61,9 @@ async function run(cli: Cli, path: string, options: RenderOptions): Promise<void
       `note: ${plural(rendered.definitions.length, 'definition')} left out: a root registers them\n`,
     );
   }
-  if (objects.length === 0) cli.io.err(`warning: ${path} renders no objects\n`);
+  if (objects.length === 0 && rendered.definitions.length === 0) {
+    cli.io.err(`warning: ${path} renders no objects\n`);
+  }
   cli.exit(EXIT.ok);
 }
 
