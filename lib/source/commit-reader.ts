@@ -1,111 +1,110 @@
-import { HoldfastError, type ErrorCode } from '../model/errors.ts';
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import * as git from 'isomorphic-git';
+import { HoldfastError } from '../model/errors.ts';
 import type { CommitSha } from '../model/ids.ts';
-import { commitMissing } from './fetch-pack.ts';
+import { commitFailure, commitMissing } from './git-errors.ts';
+import { isSha1 } from './git-refs.ts';
 import type { CommitReader, TreeEntry } from './git-repository.ts';
-import { MalformedPack } from './pack-entry.ts';
-import { OversizedPack, type Pack, type PackObject } from './pack.ts';
 
-export interface PackPlace {
-  /** Where the pack came from, for messages. */
+export interface CommitPlace {
+  /** The source, for messages. */
   readonly place: string;
   readonly commit: CommitSha;
   readonly maxFileBytes: number;
 }
 
 /**
- * @throws HoldfastError `git-commit-missing` when the pack does not hold the commit, `git-corrupt` when it is none
+ * One commit in a bare repository that holds just that. The pack stays in memory until the reader is dropped.
+ * @throws HoldfastError `git-commit-missing` when the repository does not hold the commit, `git-corrupt`
  */
-export function readerOfPack(pack: Pack, where: PackPlace): CommitReader {
-  const { place, commit, maxFileBytes } = where;
-  const object = (oid: string, type: PackObject['type']): Buffer => {
-    const found = guarded(where, () => pack.read(oid));
-    if (found === undefined) {
-      // A commit is small: one that is not found is not there, whatever was skipped.
-      if (type === 'commit') throw commitMissing(place, commit);
-      if (pack.skipped) throw failure(where, 'git-too-large', `${type} ${oid} is too large to be read`);
-      throw failure(where, 'git-corrupt', `${type} ${oid} is not in what the server sent`);
-    }
-    if (found.type !== type) throw failure(where, 'git-corrupt', `${oid} is a ${found.type}, not a ${type}`);
-    return found.data;
-  };
-  const rootTree = treeOf(object(commit, 'commit'), where);
+export async function openCommit(gitdir: string, where: CommitPlace): Promise<CommitReader> {
+  const { commit, maxFileBytes } = where;
+  await checkIndexes(gitdir, where);
+  const cache = {};
+
+  async function read(oid: string, type: 'commit' | 'tree' | 'blob'): Promise<unknown> {
+    // The library leaves files as they are, and parses the other types.
+    const found = await git.readObject({ fs, gitdir, oid, cache }).catch(async (error: unknown) => {
+      throw await readFailure(error, { gitdir, oid, type }, where);
+    });
+    if (found.type === type) return found.object;
+    throw commitFailure('git-corrupt', where, `${oid} is a ${found.type}, not a ${type}`);
+  }
+
+  const { tree } = (await read(commit, 'commit')) as git.CommitObject;
+  if (!isSha1(tree ?? '')) throw commitFailure('git-corrupt', where, 'the commit names no tree');
   return {
     commit,
-    rootTree,
-    readTree: async (oid) => parseTree(object(oid, 'tree'), oid, where),
+    rootTree: tree,
+    readTree: async (oid) => entriesOf((await read(oid, 'tree')) as git.TreeObject, oid, where),
     readBlob: async (oid) => {
-      const data = object(oid, 'blob');
+      const data = (await read(oid, 'blob')) as Uint8Array;
       if (data.length > maxFileBytes) {
-        throw failure(
-          where,
-          'git-too-large',
-          `file ${oid} has ${data.length} bytes, more than ${maxFileBytes}`,
-        );
+        const what = `file ${oid} has ${data.length} bytes, more than ${maxFileBytes}`;
+        throw commitFailure('git-too-large', where, what);
       }
       return data;
     },
   };
 }
 
-/** Turns what a pack throws into errors that say where. */
-export function guarded<T>(where: PackPlace, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw packError(error, where);
+/**
+ * The library checks the pack against its checksum but takes the index at its word, and a wrong offset in it would be
+ * another file's content under the wanted name.
+ */
+async function checkIndexes(gitdir: string, where: CommitPlace): Promise<void> {
+  const directory = path.join(gitdir, 'objects', 'pack');
+  const names = await readdir(directory).catch(() => []);
+  for (const name of names.filter((each) => each.endsWith('.idx'))) {
+    const index = await readFile(path.join(directory, name)).catch(() => Buffer.alloc(0));
+    const checksum = createHash('sha1').update(index.subarray(0, -20)).digest();
+    if (!checksum.equals(index.subarray(-20)))
+      throw commitFailure('git-corrupt', where, `${name} is damaged`);
   }
 }
 
-export function packError(error: unknown, where: PackPlace): unknown {
-  if (error instanceof MalformedPack) {
-    return failure(where, 'git-corrupt', `what the server sent is damaged: ${error.message}`);
+async function readFailure(
+  cause: unknown,
+  { gitdir, oid, type }: { readonly gitdir: string; readonly oid: string; readonly type: string },
+  where: CommitPlace,
+): Promise<HoldfastError> {
+  const { code, name } = cause as { readonly code?: string; readonly name?: string };
+  const there = await stat(gitdir).catch(() => undefined);
+  if (there === undefined) {
+    const message = `${where.place}, commit ${where.commit}: its cached copy was removed while it was read; tried again later`;
+    return new HoldfastError('git-unreachable', message, { retryable: true });
   }
-  if (error instanceof OversizedPack) {
-    return failure(where, 'git-too-large', 'it unpacks to more than Holdfast takes');
+  if (code === 'NotFoundError') {
+    if (type === 'commit') return commitMissing(where.place, where.commit);
+    return commitFailure('git-corrupt', where, `${type} ${oid} is not in what the server sent`);
   }
-  return error;
+  // For example a mode or a name that git itself would not check out. The message quotes what is in the repository.
+  return commitFailure(
+    'git-corrupt',
+    where,
+    `${type} ${oid} cannot be read (${code ?? name ?? 'unknown reason'})`,
+  );
 }
 
-function failure({ place, commit }: PackPlace, code: ErrorCode, what: string): HoldfastError {
-  return new HoldfastError(code, `${place}, commit ${commit}: ${what}`, { details: { place, commit } });
-}
-
-function treeOf(commit: Buffer, where: PackPlace): string {
-  const match = /^tree ([0-9a-f]{40})\n/.exec(commit.toString('latin1', 0, 46));
-  if (match?.[1] === undefined) throw failure(where, 'git-corrupt', 'the commit names no tree');
-  return match[1];
-}
-
-function parseTree(data: Buffer, oid: string, where: PackPlace): readonly TreeEntry[] {
-  const corrupt = (what: string) => failure(where, 'git-corrupt', `tree ${oid} ${what}`);
-  const entries: TreeEntry[] = [];
+function entriesOf(tree: git.TreeObject, oid: string, where: CommitPlace): readonly TreeEntry[] {
   const names = new Set<string>();
-  for (let position = 0; position < data.length; ) {
-    const nul = data.indexOf(0, position);
-    const space = data.indexOf(0x20, position);
-    if (nul < 0 || space < 0 || space > nul || nul + 21 > data.length) throw corrupt('is cut short');
-    const mode = data.toString('latin1', position, space);
-    const name = data.toString('utf8', space + 1, nul);
-    // Names that git itself refuses to check out; nothing good comes with them.
-    if (name === '' || name.includes('/') || /^(\.{1,2}|\.git)$/i.test(name)) {
-      throw corrupt(`holds the forbidden name ${JSON.stringify(name)}`);
+  return tree.map((entry) => {
+    const { path: name, mode } = entry;
+    if (name === '' || names.has(name) || !isSha1(entry.oid)) {
+      const what = names.has(name) ? 'twice' : 'with nothing behind it';
+      throw commitFailure('git-corrupt', where, `tree ${oid} holds ${JSON.stringify(name)} ${what}`);
     }
-    if (names.has(name)) throw corrupt(`holds ${JSON.stringify(name)} twice`);
     names.add(name);
-    const type = typeOf(mode);
-    if (type === undefined)
-      throw corrupt(`holds ${JSON.stringify(name)} with the unknown mode ${mode.slice(0, 10)}`);
-    const entry = { name, type, oid: data.toString('hex', nul + 1, nul + 21) };
-    entries.push(type === 'blob' && mode.endsWith('755') ? { ...entry, executable: true } : entry);
-    position = nul + 21;
-  }
-  return entries;
+    const type = typeOf(entry);
+    return { name, type, oid: entry.oid, ...(mode === '100755' ? { executable: true } : {}) };
+  });
 }
 
-function typeOf(mode: string): TreeEntry['type'] | undefined {
-  if (/^0?40000$/.test(mode)) return 'tree';
-  // 100664 is in old repositories.
-  if (/^100(644|755|664)$/.test(mode)) return 'blob';
-  if (mode === '120000') return 'symlink';
-  return mode === '160000' ? 'submodule' : undefined;
+function typeOf({ type, mode }: git.TreeEntry): TreeEntry['type'] {
+  if (type === 'tree') return 'tree';
+  if (type === 'commit') return 'submodule';
+  return mode === '120000' ? 'symlink' : 'blob';
 }

@@ -3,17 +3,16 @@ import { HoldfastError } from '../model/errors.ts';
 import { sha256, type CommitSha } from '../model/ids.ts';
 import type { Source } from '../model/source.ts';
 import type { SecretStore } from '../secrets/secret-store.ts';
-import { guarded, packError, readerOfPack, type PackPlace } from './commit-reader.ts';
-import { fetchPack } from './fetch-pack.ts';
+import { openCommit, type CommitPlace } from './commit-reader.ts';
+import { fetchCommit } from './fetch-commit.ts';
 import { authorizationOf } from './git-credentials.ts';
-import { openGitHttp, refused, type GitHttp } from './git-http.ts';
+import { refused } from './git-errors.ts';
+import { openGitHttp, type GitHttp } from './git-http.ts';
 import { DEFAULT_GIT_LIMITS, type GitLimits } from './git-limits.ts';
 import { isSha1, listBranchesAndTags } from './git-refs.ts';
 import type { CommitReader, GitHost } from './git-repository.ts';
 import { guardedLookup, type ResolveHost } from './network-policy.ts';
-import { packCache, type PackCache } from './pack-cache.ts';
-import { indexPack, openPack, type PackLimits } from './pack.ts';
-import { decodeStoredPack, encodeStoredPack, type StoredPack } from './stored-pack.ts';
+import { repositoryCache, type RepositoryCache } from './repository-cache.ts';
 
 export interface GitHostDependencies {
   readonly secrets: SecretStore;
@@ -28,21 +27,22 @@ export interface GitHostDependencies {
 
 type OpenCommit = CommitReader & { release(): Promise<void> };
 
-/** One commit in memory, shared by all who have it open. */
+/** One open commit, shared by all who read it. */
 interface Loaded {
   readonly reader: Promise<CommitReader>;
-  readonly unhold: () => void;
+  readonly unhold: () => Promise<void>;
   users: number;
 }
 
 /**
- * Git over smart HTTP: protocol 2 where the server speaks it, else 0.
+ * Git over smart HTTP, by isomorphic-git: refs over protocol 2 where the server speaks it, commits over protocol 0.
  * Every failure is a HoldfastError: git-not-found, git-authentication, git-commit-missing, git-unreachable (worth
- * another try), git-too-large, git-corrupt, git-refused; and what the secret store throws.
+ * another try), git-too-large, git-corrupt, git-refused; internal where the cache directory cannot be written; and what the secret
+ * store throws.
  */
 export function createGitHost(dependencies: GitHostDependencies): GitHost & { close(): Promise<void> } {
   const limits = { ...DEFAULT_GIT_LIMITS, ...dependencies.limits };
-  const cache = packCache({ directory: dependencies.cacheDirectory, maxBytes: limits.cacheBytes });
+  const cache = repositoryCache({ directory: dependencies.cacheDirectory, maxBytes: limits.cacheBytes });
   const connections = connectionPools(dependencies, limits.timeoutMs);
   const loaded = new Map<string, Loaded>();
 
@@ -72,13 +72,11 @@ export function createGitHost(dependencies: GitHostDependencies): GitHost & { cl
     const key = sha256(`${source.id}\n${source.url}\n${commit}`);
     let entry = loaded.get(key);
     if (entry === undefined) {
-      const fetchIt = () => converse(source, (http, signal) => fetchStored(http, signal, commit, limits));
+      const fetchInto = (gitdir: string) =>
+        converse(source, (http, signal) => fetchCommit(http, commit, gitdir, { limits, signal }));
       const where = { place: `source "${source.id}"`, commit, maxFileBytes: limits.maxFileBytes };
-      entry = {
-        reader: load(cache, key, where, packLimits(limits), fetchIt),
-        unhold: cache.hold(key),
-        users: 0,
-      };
+      const unhold = cache.hold(key);
+      entry = { reader: load(cache, key, where, fetchInto), unhold, users: 0 };
       loaded.set(key, entry);
     }
     const current = entry;
@@ -89,8 +87,8 @@ export function createGitHost(dependencies: GitHostDependencies): GitHost & { cl
       released = true;
       current.users -= 1;
       if (current.users > 0) return;
-      current.unhold();
       if (loaded.get(key) === current) loaded.delete(key);
+      await current.unhold();
     };
     try {
       return { ...(await current.reader), release };
@@ -109,56 +107,27 @@ export function createGitHost(dependencies: GitHostDependencies): GitHost & { cl
 
 /** From the warm cache if it is there and whole, else from the server. */
 async function load(
-  cache: PackCache,
+  cache: RepositoryCache,
   key: string,
-  where: PackPlace,
-  limits: PackLimits,
-  fetchIt: () => Promise<StoredPack>,
+  where: CommitPlace,
+  fetchInto: (gitdir: string) => Promise<void>,
 ): Promise<CommitReader> {
-  const cached = await cache.load(key);
+  const cached = await cache.find(key);
   if (cached !== undefined) {
     try {
-      const stored = decodeStoredPack(cached);
-      if (stored !== undefined) return readerOf(stored, where, limits);
+      return await openCommit(cached, where);
     } catch {
       // Whatever is wrong with it, a fetched one decides.
+      await cache.discard(key);
     }
-    await cache.remove(key);
   }
-  const stored = await fetchIt();
-  const reader = readerOf(stored, where, limits);
-  await cache.store(key, encodeStoredPack(stored));
-  return reader;
-}
-
-function readerOf(stored: StoredPack, where: PackPlace, limits: PackLimits): CommitReader {
-  return guarded(where, () => readerOfPack(openPack(stored.pack, stored.index, limits), where));
-}
-
-async function fetchStored(
-  http: GitHttp,
-  signal: AbortSignal,
-  commit: CommitSha,
-  limits: Required<GitLimits>,
-): Promise<StoredPack> {
-  const pack = await fetchPack(http, commit, limits);
+  const fetched = await cache.create(key, fetchInto);
   try {
-    return { pack, index: await indexPack(pack, packLimits(limits), signal) };
+    return await openCommit(fetched, where);
   } catch (error) {
-    if (signal.aborted) {
-      const message = `${http.place}, commit ${commit}: not fetched and read within ${limits.timeoutMs} ms`;
-      throw new HoldfastError('git-too-large', message, { details: { place: http.place, commit } });
-    }
-    throw packError(error, { place: http.place, commit, maxFileBytes: limits.maxFileBytes });
+    await cache.discard(key);
+    throw error;
   }
-}
-
-/** Deltas may be built on objects somewhat larger than what may be read. */
-function packLimits(limits: Required<GitLimits>): PackLimits {
-  return {
-    maxObjectBytes: Math.max(limits.maxFileBytes * 4, 32 * 1024 * 1024),
-    maxInflatedBytes: limits.maxPackBytes * 20,
-  };
 }
 
 function assertCommitSha(source: Source, commit: string): void {

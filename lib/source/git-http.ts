@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici';
 import { HoldfastError } from '../model/errors.ts';
 import type { Source } from '../model/source.ts';
+import { refused } from './git-errors.ts';
 import { assertPublicHost } from './network-policy.ts';
 
 /** One conversation with one repository: the base URL moves when the server redirects, the credential does not. */
@@ -220,10 +221,6 @@ function statusError(
     return new HoldfastError('git-unreachable', message, { details, retryable: true });
   }
   return refused(place, `answers ${status}, which is not how a Git server speaks`);
-}
-
-export function refused(place: string, what: string): HoldfastError {
-  return new HoldfastError('git-refused', `${place} ${what}`, { details: { place } });
 }
 
 /** Our own errors pass (they come out of the socket's look-up); everything else never reached the server's logic. */

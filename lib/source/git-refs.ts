@@ -1,65 +1,59 @@
+import * as git from 'isomorphic-git';
 import { HoldfastError } from '../model/errors.ts';
 import type { CommitSha } from '../model/ids.ts';
 import { refKey, type GitRef } from '../model/source.ts';
-import { advertisement, type AdvertisedRef } from './git-advertisement.ts';
+import { listingClient } from './git-client.ts';
+import { fromGitLibrary, refused } from './git-errors.ts';
 import type { GitHttp } from './git-http.ts';
-import { MAX_ADVERTISEMENT_BYTES } from './git-limits.ts';
-import { encodeLines, lineOf, readPackets } from './pkt-line.ts';
 
 /**
  * Branches and tags of a repository by full name; annotated tags are peeled. Symbolic refs such as HEAD and refs that
  * hosts keep for themselves (pull requests) are left out: no application can follow them.
  */
 export async function listBranchesAndTags(http: GitHttp): Promise<ReadonlyMap<string, CommitSha>> {
-  const advertised = await advertisement(http);
-  const refs = advertised.version === 2 ? await lsRefs(http) : advertised.refs;
+  const remote = { http: listingClient(http), url: http.place };
+  const refs = await listed(remote, http.place).catch((error: unknown) => {
+    throw fromGitLibrary(error, http.place);
+  });
   return new Map(
     refs
-      .filter(({ name }) => name.startsWith('refs/heads/') || name.startsWith('refs/tags/'))
-      .map(({ name, oid, peeled }) => [name, (peeled ?? oid) as CommitSha]),
+      .filter(({ ref }) => /^refs\/(heads|tags)\/./.test(ref))
+      // A branch without a commit yet, where a server tells of it.
+      .filter(({ oid }) => oid !== 'unborn')
+      .map(({ ref, oid, peeled }) => [ref, commitOf(peeled ?? oid, http.place)]),
   );
 }
 
-async function lsRefs(http: GitHttp): Promise<readonly AdvertisedRef[]> {
-  const answer = await http.post(
-    '/git-upload-pack',
-    {
-      'content-type': 'application/x-git-upload-pack-request',
-      accept: 'application/x-git-upload-pack-result',
-      'git-protocol': 'version=2',
-    },
-    encodeLines([
-      'command=ls-refs',
-      'delimiter',
-      'peel',
-      'ref-prefix refs/heads/',
-      'ref-prefix refs/tags/',
-      'flush',
-    ]),
+type Remote = Pick<Parameters<typeof git.listServerRefs>[0], 'http' | 'url'>;
+
+async function listed(remote: Remote, place: string): Promise<readonly git.ServerRef[]> {
+  const info = await git.getRemoteInfo2({ ...remote, protocolVersion: 2 });
+  assertSha1(info, place);
+  if (info.protocolVersion === 1) return info.refs ?? [];
+  // Protocol 2 can leave out what hosts keep for themselves, often far more than the rest; the library asks for one
+  // prefix at a time.
+  const parts = await Promise.all(
+    ['refs/heads/', 'refs/tags/'].map((prefix) =>
+      git.listServerRefs({ ...remote, protocolVersion: 2, prefix, peelTags: true }),
+    ),
   );
-  const refs: AdvertisedRef[] = [];
-  let complete = false;
-  const options = { maxBytes: MAX_ADVERTISEMENT_BYTES, place: http.place, what: 'the list of its refs' };
-  for await (const packet of readPackets(answer.body, options)) {
-    if (packet.kind === 'flush') complete = true;
-    if (packet.kind !== 'data') continue;
-    const [oid = '', name = '', ...attributes] = lineOf(packet.bytes).split(' ');
-    // A branch without a commit yet.
-    if (oid === 'unborn') continue;
-    const peeled = attributes.find((attribute) => attribute.startsWith('peeled:'))?.slice('peeled:'.length);
-    if (!isSha1(oid) || (peeled !== undefined && !isSha1(peeled)) || name === '') {
-      throw new HoldfastError('git-corrupt', `${http.place} lists a ref that is none`, {
-        details: { place: http.place },
-      });
-    }
-    refs.push(peeled === undefined ? { name, oid } : { name, oid, peeled });
+  return parts.flat();
+}
+
+/** @throws HoldfastError `git-refused` for a repository with other object ids */
+export function assertSha1(info: git.GetRemoteInfo2Result, place: string): void {
+  const format = info.capabilities['object-format'];
+  if (format !== undefined && format !== 'sha1') {
+    throw refused(
+      place,
+      'keeps its objects under other than sha1 ids, and Holdfast reads sha1 repositories only',
+    );
   }
-  // A list cut short would read as deleted branches.
-  if (!complete) {
-    const message = `${http.place}: the list of its refs ended in the middle; tried again later`;
-    throw new HoldfastError('git-unreachable', message, { retryable: true, details: { place: http.place } });
-  }
-  return refs;
+}
+
+function commitOf(oid: string, place: string): CommitSha {
+  if (isSha1(oid)) return oid as CommitSha;
+  throw new HoldfastError('git-corrupt', `${place} lists a ref that is none`, { details: { place } });
 }
 
 export function isSha1(text: string): boolean {

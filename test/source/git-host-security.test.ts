@@ -51,6 +51,17 @@ async function aServer(
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
 }
 
+/** One packet of the Git protocol. */
+function line(text: string): string {
+  return (text.length + 4).toString(16).padStart(4, '0') + text;
+}
+
+/** What a server says that has one branch, over protocol 0. */
+function advertisementOf(oid: string, capabilities = 'shallow side-band-64k ofs-delta'): string {
+  const head = `${oid} refs/heads/main\0${capabilities}\n`;
+  return `${line('# service=git-upload-pack\n')}0000${line(head)}0000`;
+}
+
 const secret = 'git-credential';
 const basic = (user: string, password: string) => JSON.stringify({ username: user, password });
 
@@ -221,7 +232,7 @@ describe('redirects', () => {
     const { url, requests } = await aServer((request, response) => {
       if (request.method === 'POST') return void response.writeHead(307, { location: '/x' }).end();
       response.writeHead(200, { 'content-type': 'application/x-git-upload-pack-advertisement' });
-      response.end('000eversion 2\n0012fetch=shallow\n0000');
+      response.end(advertisementOf(commit));
     });
 
     const opened = aHost().open(aSource({ url: `${url}/sample.git` }), commit);
@@ -347,6 +358,12 @@ describe('where a source may lead', () => {
 
 describe('servers that are none', () => {
   const advertised = { 'content-type': 'application/x-git-upload-pack-advertisement' };
+  const banner = line('# service=git-upload-pack\n');
+  const listOf = (first: string, ...rest: readonly string[]) => {
+    const oid = '1'.repeat(40);
+    const refs = [`${oid} ${first}\0shallow\n`, ...rest.map((name) => `${oid} ${name}\n`)];
+    return `${banner}0000${refs.map(line).join('')}0000`;
+  };
 
   it.each([
     ['a page for people', 200, { 'content-type': 'text/html' }, '<html>', 'git-refused', false],
@@ -358,6 +375,25 @@ describe('servers that are none', () => {
     ['a teapot', 418, {}, '', 'git-refused', false],
     ['no packets', 200, advertised, 'hello', 'git-corrupt', false],
     ['half a packet', 200, advertised, '001e# serv', 'git-unreachable', true],
+    ['nothing', 200, advertised, '', 'git-unreachable', true],
+    ['nothing behind the banner', 200, advertised, `${banner}0000`, 'git-unreachable', true],
+    [
+      'a list that ends without its end',
+      200,
+      advertised,
+      listOf('refs/heads/a').slice(0, -4),
+      'git-unreachable',
+      true,
+    ],
+    [
+      'a peeled tag without its tag',
+      200,
+      advertised,
+      listOf('refs/tags/a', 'refs/tags/b^{}'),
+      'git-corrupt',
+      false,
+    ],
+    ['an error', 200, advertised, `${banner}0000${line('ERR hunter2')}0000`, 'git-refused', false],
     ['a ref that is none', 200, advertised, '000ahello\n0000', 'git-corrupt', false],
   ] as const)('rejects %s', async (_, status, headers, body, code, retryable) => {
     const { url } = await aServer((__, response) => response.writeHead(status, headers).end(body));
@@ -365,20 +401,51 @@ describe('servers that are none', () => {
     const listed = aHost().listRefs(aSource({ url: `${url}/sample.git` }));
 
     await expect(listed).rejects.toMatchObject({ code, retryable });
+    await expect(listed).rejects.not.toThrow('hunter2');
+  });
+
+  it('rejects a list of refs that breaks off, whatever the protocol, and does not take it for a shorter one', async () => {
+    const { url } = await aServer((request, response) => {
+      const isPost = request.method === 'POST';
+      response.writeHead(200, isPost ? {} : advertised);
+      response.end(isPost ? line(`${'1'.repeat(40)} refs/heads/main\n`) : `${line('version 2\n')}0000`);
+    });
+
+    const listed = aHost().listRefs(aSource({ url: `${url}/sample.git` }));
+
+    await expect(listed).rejects.toMatchObject({ code: 'git-unreachable', retryable: true });
+  });
+
+  it('refuses a server that fetches over protocol 2 only, or not one commit alone', async () => {
+    const answers = [
+      `${line('version 2\n')}0000`,
+      advertisementOf(commit, 'side-band-64k'),
+      advertisementOf(commit, 'shallow'),
+    ];
+    const { url } = await aServer((_, response) => response.writeHead(200, advertised).end(answers.shift()));
+
+    for (const reason of ['protocol 0', 'shallow', 'side-band-64k']) {
+      const opened = aHost().open(aSource({ url: `${url}/sample.git` }), commit);
+
+      await expect(opened).rejects.toMatchObject({
+        code: 'git-refused',
+        message: expect.stringContaining(reason),
+      });
+    }
   });
 
   it.each([
     ['nothing', '', 'git-commit-missing'],
     ['an error', '0014ERR hunter2 died', 'git-refused'],
     ['an error that names the commit', '0013ERR not our ref', 'git-commit-missing'],
-    ['a pack that is none', '000dpackfile\n000a\u0001hello0000', 'git-corrupt'],
-    ['a pack that breaks off', '000dpackfile\n000a\u0001PACK!', 'git-unreachable'],
-    ['a pack that ends early', '000dpackfile\n0009\u0001PACK', 'git-unreachable'],
-    ['a failure on its way', '000dpackfile\n000a\u0003died!0000', 'git-refused'],
+    ['a pack that is none', '0008NAK\n000a\u0001hello0000', 'git-corrupt'],
+    ['a pack that breaks off', '0008NAK\n000a\u0001PACK!', 'git-unreachable'],
+    ['a pack that ends early', '0008NAK\n0009\u0001PACK', 'git-unreachable'],
+    ['a failure on its way', '0008NAK\n000a\u0003died!0000', 'git-refused'],
   ])('rejects %s instead of a commit', async (_, body, code) => {
     const { url } = await aServer((request, response) => {
       if (request.method === 'POST') return void response.writeHead(200).end(body);
-      response.writeHead(200, advertised).end('000eversion 2\n0012fetch=shallow\n0000');
+      response.writeHead(200, advertised).end(advertisementOf(commit));
     });
 
     const error = await aHost()
@@ -394,10 +461,10 @@ describe('servers that are none', () => {
     const { url } = await aServer((request, response) => {
       if (request.method === 'POST') {
         response.writeHead(200, { 'content-length': '1000' });
-        response.write('000dpackfile\n', () => response.destroy());
+        response.write('0008NAK\n', () => response.destroy());
         return;
       }
-      response.writeHead(200, advertised).end('000eversion 2\n0012fetch=shallow\n0000');
+      response.writeHead(200, advertised).end(advertisementOf(commit));
     });
 
     const opened = aHost().open(aSource({ url: `${url}/sample.git` }), commit);

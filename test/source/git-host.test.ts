@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
@@ -163,6 +164,35 @@ describe('open', () => {
     }
   });
 
+  it.each(['protocol 2', 'protocol 0'])(
+    'lists and reads where HEAD names a branch that is not there (%s)',
+    async (protocol) => {
+      await gitCommand(world.bare, ['symbolic-ref', 'HEAD', 'refs/heads/nowhere']);
+      const wanted = await world.commit({ 'a.yaml': 'wanted' });
+      await world.commit({ 'a.yaml': 'newer' });
+      await world.push('main:refs/heads/feature');
+      const source = protocol === 'protocol 0' ? await protocolZero(world.source) : world.source;
+      const host = aHost();
+
+      expect([...(await host.listRefs(source)).keys()]).toEqual(['refs/heads/feature']);
+      expect(await fileOf(host, source, wanted, 'a.yaml')).toBe('wanted');
+    },
+  );
+
+  it('reads the only tag of a repository without branches', async () => {
+    const commit = await world.commit({ 'a.yaml': 'tagged' });
+    await world.git('tag', 'light');
+    await world.push('light');
+
+    expect(await fileOf(aHost(), world.source, commit, 'a.yaml')).toBe('tagged');
+  });
+
+  it('rejects any commit of a repository without commits', async () => {
+    const opened = aHost().open(world.source, '1'.repeat(40) as CommitSha);
+
+    await expect(opened).rejects.toMatchObject({ code: 'git-commit-missing' });
+  });
+
   it('opens a commit behind an annotated tag on a server that serves only tips', async () => {
     await gitCommand(world.bare, ['config', '--unset', 'uploadpack.allowAnySHA1InWant']);
     const tagged = await world.commit({ 'a.yaml': 'tagged' });
@@ -190,10 +220,34 @@ describe('open', () => {
 
   it('rejects an object that is no commit', async () => {
     await world.commit({ a: '1' });
+    await world.git('tag', '-a', 'v1', '-m', 'Release');
     const tree = (await world.git('rev-parse', 'HEAD^{tree}')) as CommitSha;
-    await world.push('main');
+    const tag = (await world.git('rev-parse', 'v1')) as CommitSha;
+    await world.push('main', 'v1');
 
     await expect(aHost().open(world.source, tree)).rejects.toMatchObject({ code: 'git-corrupt' });
+    await expect(aHost().open(world.source, tag)).rejects.toMatchObject({ code: 'git-corrupt' });
+  });
+
+  it('reads a commit without files', async () => {
+    const commit = await world.commit({});
+    await world.push('main');
+
+    const opened = await aHost().open(world.source, commit);
+
+    expect(await opened.readTree(opened.rootTree)).toEqual([]);
+  });
+
+  it('rejects a cache directory that cannot be written, and names it', async () => {
+    const commit = await world.commit({ a: '1' });
+    await world.push('main');
+    await writeFile(path.join(world.directory, 'file'), '');
+    const cacheDirectory = path.join(world.directory, 'file', 'cache');
+
+    const opened = aHost({ cacheDirectory }).open(world.source, commit);
+
+    await expect(opened).rejects.toMatchObject({ code: 'internal', retryable: true });
+    await expect(opened).rejects.toThrow(cacheDirectory);
   });
 
   it('rejects a repository that is not there', async () => {
