@@ -78,8 +78,12 @@ function planLines(each: Planned): readonly string[] {
   const head = `${printable(title)} on ${printable(cluster)}, ${what}`;
   if ('error' in each) return [head, '  cannot be planned'];
   const { plan, changes } = each.planned;
+  // One reason for many objects is said once, at the end.
+  const actions = plan.actions.map((action) =>
+    action.kind === 'withhold' && action.why === plan.pruneHeld ? { ...action, why: 'see below' } : action,
+  );
   const warnings = plan.warnings.map((warning) => `? ${printable(warning)}`);
-  return [head, ...[...describePlan(plan, changes), ...warnings].map((line) => `  ${line}`)];
+  return [head, ...[...describePlan({ ...plan, actions }, changes), ...warnings].map((line) => `  ${line}`)];
 }
 
 function toDocument(each: Planned) {

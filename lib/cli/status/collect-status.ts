@@ -1,4 +1,5 @@
 import { forEachPooled } from '../../cluster/pooled.ts';
+import type { RootId } from '../../model/ids.ts';
 import { isGone } from '../../model/target-state.ts';
 import type { StateStore } from '../../state/state-store.ts';
 import { refKey } from '../../model/source.ts';
@@ -119,10 +120,15 @@ async function collectRoots(state: StateStore): Promise<readonly RootStatus[]> {
         ...(origin === undefined ? {} : { origin }),
         message: error.message,
       })),
-      ...(registry.held === undefined ? {} : { held: registry.held.message }),
+      ...(registry.held === undefined ? {} : { held: withRootName(registry.held.message, root.id) }),
     });
   }
   return roots;
+}
+
+/** Who plans a registration does not know the root's name, which the command needs. */
+function withRootName(message: string, root: RootId): string {
+  return message.replace('holdfast bootstrap --allow-removal', `holdfast bootstrap ${root} --allow-removal`);
 }
 
 async function collectSources(state: StateStore): Promise<readonly SourceStatus[]> {
