@@ -33,12 +33,16 @@ interface StructRecord {
 }
 
 const ROOTS: readonly string[] = [
-  ...['Namespace', 'ConfigMap', 'Secret', 'Service', 'ServiceAccount', 'PersistentVolumeClaim'].map((k) => `v1/${k}`),
+  ...['Namespace', 'ConfigMap', 'Secret', 'Service', 'ServiceAccount', 'PersistentVolumeClaim'].map(
+    (k) => `v1/${k}`,
+  ),
   ...['PersistentVolume', 'Pod', 'LimitRange', 'ResourceQuota', 'Endpoints'].map((k) => `v1/${k}`),
   ...['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'].map((k) => `apps/v1/${k}`),
   ...['Job', 'CronJob'].map((k) => `batch/v1/${k}`),
   ...['Ingress', 'NetworkPolicy', 'IngressClass'].map((k) => `networking.k8s.io/v1/${k}`),
-  ...['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'].map((k) => `rbac.authorization.k8s.io/v1/${k}`),
+  ...['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'].map(
+    (k) => `rbac.authorization.k8s.io/v1/${k}`,
+  ),
   'policy/v1/PodDisruptionBudget',
   'autoscaling/v2/HorizontalPodAutoscaler',
   'scheduling.k8s.io/v1/PriorityClass',
@@ -60,6 +64,9 @@ const NEWER_LISTS: Readonly<Record<string, string>> = {
   'V1CustomResourceDefinitionVersion.selectableFields': 'atomic',
 };
 
+/** Objects of any form; every other object without fields is a struct that happens to have none. */
+const FREE_FORM = new Set(['apis.meta.v1.FieldsV1', 'runtime.RawExtension']);
+
 const document = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as {
   readonly info: { readonly version: string };
   readonly definitions: Readonly<Record<string, OpenApiSchema>>;
@@ -80,7 +87,7 @@ function reference(definition: string): string {
   if (name === 'api.resource.Quantity') return 'q';
   if (schema.properties === undefined) {
     if (schema.type === 'string') return 's';
-    return schema.type === 'object' ? '{}j' : 'j';
+    if (schema.type !== 'object' || FREE_FORM.has(name)) return 'j';
   }
   convert(name, schema);
   return `#${name}`;
@@ -147,7 +154,8 @@ function addNewerFields(name: string, record: StructRecord): void {
   const [, group = '', version = '', kind = ''] = match;
   const versioned = version[0]?.toUpperCase() + version.slice(1);
   const model =
-    modelClass(`${group[0]?.toUpperCase()}${group.slice(1)}${versioned}${kind}`) ?? modelClass(versioned + kind);
+    modelClass(`${group[0]?.toUpperCase()}${group.slice(1)}${versioned}${kind}`) ??
+    modelClass(versioned + kind);
   if (model !== undefined) addModelFields(versioned + kind, model, record);
 }
 
@@ -208,7 +216,9 @@ for (const root of ROOTS) {
 }
 
 const sorted = Object.fromEntries(Object.entries(types).sort(([a], [b]) => (a < b ? -1 : 1)));
-const lines = Object.entries(sorted).map(([name, record]) => `${JSON.stringify(name)}:${JSON.stringify(record)}`);
+const lines = Object.entries(sorted).map(
+  ([name, record]) => `${JSON.stringify(name)}:${JSON.stringify(record)}`,
+);
 writeFileSync(
   new URL('../../../lib/local/sandbox/schema/builtin-schema.json', import.meta.url),
   `{"recordedFrom":${JSON.stringify(document.info.version)},\n"kinds":${JSON.stringify(kinds)},\n"types":{\n${lines.join(',\n')}\n}}\n`,

@@ -23,15 +23,21 @@ await config.applyToHTTPSOptions(options);
 
 function send(sent: SentRequest): Promise<StepAnswer> {
   return new Promise((resolve, reject) => {
-    const headers = { ...options.headers, ...sent.headers };
-    const call = httpsRequest(`${server}${sent.path}`, { ...options, method: sent.method, headers }, (response) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (chunk: string) => {
-        text += chunk;
-      });
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: parse(text) }));
-    });
+    // Node sends the body of a DELETE without a length otherwise, and the server does not see it.
+    const length = sent.body === undefined ? {} : { 'content-length': String(Buffer.byteLength(sent.body)) };
+    const headers = { ...options.headers, ...sent.headers, ...length };
+    const call = httpsRequest(
+      `${server}${sent.path}`,
+      { ...options, method: sent.method, headers },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk: string) => {
+          text += chunk;
+        });
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, body: parse(text) }));
+      },
+    );
     call.on('error', reject);
     call.end(sent.body);
   });
@@ -45,8 +51,9 @@ function parse(text: string): unknown {
   }
 }
 
-const JSON_TYPE = { 'content-type': 'application/json' };
-const wait = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const JSON_TYPE = { 'content-type': 'application/json', 'user-agent': 'node' };
+const wait = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** Into the next second, a bit behind its start. */
 async function nextSecond(): Promise<void> {
@@ -67,7 +74,12 @@ async function record(sequence: Sequence, version: string): Promise<void> {
     writeFileSync(target, `${JSON.stringify(recording, undefined, 1)}\n`);
     console.log(`${sequence.name}: ${answers.map((answer) => answer.status).join(' ')}`);
   } finally {
-    await send({ method: 'DELETE', path: `/api/v1/namespaces/${namespace}`, headers: JSON_TYPE, body: undefined });
+    await send({
+      method: 'DELETE',
+      path: `/api/v1/namespaces/${namespace}`,
+      headers: JSON_TYPE,
+      body: undefined,
+    });
     await removeDefinitions(suffix);
   }
 }

@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { type SandboxCluster, startSandboxCluster } from '../../../lib/local/sandbox/start-sandbox-cluster.ts';
+import {
+  type SandboxCluster,
+  startSandboxCluster,
+} from '../../../lib/local/sandbox/start-sandbox-cluster.ts';
 import { SEQUENCES } from './sequences/all.ts';
 import { comparable } from './support/comparable.ts';
 import { normalise } from './support/normalise.ts';

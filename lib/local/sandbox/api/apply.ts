@@ -65,7 +65,7 @@ export function applyObject(
 function parseConfig(body: string): Record<string, unknown> {
   let value: unknown;
   try {
-    value = /^\s*\{/.test(body) ? parseJson(body) : parse(body);
+    value = /^\s*\{/.test(body) ? parseJson(body) : parseYaml(body);
   } catch {
     // The parser's message quotes the body, which may be a Secret.
     throw badRequest('error decoding YAML: error converting YAML to JSON: the body is not valid YAML');
@@ -81,8 +81,22 @@ function parseJson(body: string): unknown {
   try {
     return JSON.parse(body);
   } catch {
-    return parse(body);
+    return parseYaml(body);
   }
+}
+
+/** YAML 1.1, as Go reads it: `n` and `no` are false; dates and 12:30 stay text. */
+function parseYaml(body: string): unknown {
+  return parse(body, {
+    version: '1.1',
+    customTags: (tags) =>
+      tags.filter(
+        (tag) =>
+          typeof tag === 'string' ||
+          (!['tag:yaml.org,2002:timestamp', 'tag:yaml.org,2002:binary'].includes(tag.tag) &&
+            tag.format !== 'TIME'),
+      ),
+  });
 }
 
 function checkConfig(
@@ -107,7 +121,7 @@ function checkConfig(
   const namespace = text('metadata', 'namespace');
   if (type.namespaced && namespace !== '' && namespace !== target.namespace) {
     throw badRequest(
-      `the namespace of the object (${namespace}) does not match the namespace on the URL (${target.namespace})`,
+      `the namespace of the object (${namespace}) does not match the namespace on the request (${target.namespace})`,
     );
   }
   const uid = text('metadata', 'uid');
@@ -160,4 +174,3 @@ function conflictMessage(conflicts: readonly FieldConflict[]): string {
   ]);
   return `Apply failed with ${conflicts.length} conflicts: ${texts.join('\n')}`;
 }
-

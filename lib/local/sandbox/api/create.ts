@@ -31,8 +31,7 @@ export function createObject(
     throw new ApiError(500, undefined, 'resourceVersion should not be set on objects to be created');
   }
   const { generateName } = draft.metadata;
-  const name =
-    draft.metadata.name ?? (generateName === undefined ? '' : generateName + nameSuffix());
+  const name = draft.metadata.name ?? (generateName === undefined ? '' : generateName + nameSuffix());
   const named = { ...draft, metadata: { ...draft.metadata, name } };
   const owners = ownersAfterUpdate(
     type.schema(),
@@ -72,7 +71,8 @@ export function insertObject(
   const errors = validateObject(type, prepared);
   if (errors.length > 0) throw invalid(type, name, errors);
   const key = collectionKey(type);
-  if (world.store.get(key, type.namespaced ? namespace : '', name) !== undefined) throw alreadyExists(type, name);
+  if (world.store.get(key, type.namespaced ? namespace : '', name) !== undefined)
+    throw alreadyExists(type, name);
   const object = prepared as SandboxObject;
   return dryRun ? object : world.store.put(key, object);
 }

@@ -2,7 +2,7 @@ import type { JsonObject } from '../../../model/resource.ts';
 import { at, isRecord, type SandboxObject } from '../objects/sandbox-object.ts';
 import { collectionKey, groupKind, type ServedType } from '../objects/served-types.ts';
 import { CRD_COLLECTION } from '../objects/type-registry.ts';
-import { badRequest, conflict, notImplemented } from './status.ts';
+import { badRequest, conflict, invalid } from './status.ts';
 import { liveObject, now, type SandboxWorld } from './world.ts';
 
 export interface DeleteRequest {
@@ -34,21 +34,31 @@ export function deleteObject(
     return deletedStatus(type, live);
   }
   if (live.metadata.deletionTimestamp !== undefined) return live;
-  const terminating = withDeletion(live, now(world), finalizers);
+  const time = now(world);
+  const terminating =
+    collectionKey(type) === CRD_COLLECTION
+      ? terminatingDefinition(live, time, finalizers)
+      : withDeletion(live, time, finalizers);
   return request.dryRun ? terminating : world.store.put(collectionKey(type), terminating);
 }
 
 function checkPreconditions(type: ServedType, live: SandboxObject, body: unknown): void {
   if (body === undefined) return;
   if (!isRecord(body)) throw badRequest('DeleteOptions must be an object');
-  const check = (field: string, name: string, actual: string): void => {
+  const check = (field: string, name: string, actual: string, hint: string): void => {
     const wanted = at(body, 'preconditions', field);
     if (wanted === undefined || wanted === null || wanted === actual) return;
-    const why = `Precondition failed: ${name} in precondition: ${String(wanted)}, ${name} in object meta: ${actual}`;
-    throw conflict(type, live.metadata.name, why);
+    const why = `the ${name} in the precondition (${String(wanted)}) does not match the ${name} in record (${actual}). ${hint}`;
+    // Here the API server names the kind where it elsewhere names the resource.
+    throw conflict({ ...type, resource: type.kind }, live.metadata.name, why);
   };
-  check('uid', 'UID', live.metadata.uid);
-  check('resourceVersion', 'ResourceVersion', live.metadata.resourceVersion);
+  check('uid', 'UID', live.metadata.uid, 'The object might have been deleted and then recreated');
+  check(
+    'resourceVersion',
+    'ResourceVersion',
+    live.metadata.resourceVersion,
+    'The object might have been modified',
+  );
 }
 
 function propagationOf(request: DeleteRequest): string {
@@ -56,7 +66,14 @@ function propagationOf(request: DeleteRequest): string {
   if (at(request.body, 'orphanDependents') === true) return 'Orphan';
   if (policy === undefined || policy === null || policy === '') return 'Background';
   if (policy === 'Background' || policy === 'Foreground' || policy === 'Orphan') return policy;
-  throw notImplemented(`propagationPolicy "${String(policy)}"`);
+  throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions', resource: '' }, '', [
+    {
+      type: 'unsupported',
+      field: 'propagationPolicy',
+      value: policy,
+      supported: ['Foreground', 'Background', 'Orphan', 'nil'],
+    },
+  ]);
 }
 
 function finalizersFor(type: ServedType, live: SandboxObject, propagation: string): readonly string[] {
@@ -71,7 +88,11 @@ function finalizersFor(type: ServedType, live: SandboxObject, propagation: strin
   return propagation === 'Orphan' ? [...own, ORPHAN_FINALIZER] : own;
 }
 
-export function withDeletion(live: SandboxObject, time: string, finalizers: readonly string[]): SandboxObject {
+export function withDeletion(
+  live: SandboxObject,
+  time: string,
+  finalizers: readonly string[],
+): SandboxObject {
   const { generation } = live.metadata;
   return {
     ...live,
@@ -83,6 +104,27 @@ export function withDeletion(live: SandboxObject, time: string, finalizers: read
       deletionGracePeriodSeconds: 0,
       ...(finalizers.length === 0 ? {} : { finalizers }),
     },
+  };
+}
+
+function terminatingDefinition(
+  live: SandboxObject,
+  time: string,
+  finalizers: readonly string[],
+): SandboxObject {
+  const status = isRecord(live['status']) ? live['status'] : {};
+  const conditions = Array.isArray(status['conditions']) ? status['conditions'] : [];
+  const terminating = {
+    lastTransitionTime: time,
+    message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
+    reason: 'InstanceDeletionPending',
+    status: 'True',
+    type: 'Terminating',
+  };
+  return {
+    ...live,
+    metadata: { ...live.metadata, deletionTimestamp: time, finalizers },
+    status: { ...status, conditions: [...conditions, terminating] },
   };
 }
 

@@ -5,12 +5,13 @@ import { ApiError, badRequest } from './status.ts';
 /** RFC 7386. */
 export function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isRecord(patch)) return patch;
-  const out: Record<string, unknown> = { ...(isRecord(target) ? target : {}) };
+  // Through entries, not by assignment: a key may be `__proto__`.
+  const out = new Map(Object.entries(isRecord(target) ? target : {}));
   for (const [key, value] of Object.entries(patch)) {
-    if (value === null) delete out[key];
-    else out[key] = mergePatch(out[key], value);
+    if (value === null) out.delete(key);
+    else out.set(key, mergePatch(out.get(key), value));
   }
-  return out;
+  return Object.fromEntries(out);
 }
 
 /** RFC 6902. @throws ApiError 422 when an operation does not fit the document, 400 when it is not one */

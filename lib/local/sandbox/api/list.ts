@@ -57,7 +57,12 @@ export function createLister(world: SandboxWorld): Lister {
     };
   }
 
-  function resume(type: ServedType, namespace: string | undefined, query: URLSearchParams, token: string): Snapshot {
+  function resume(
+    type: ServedType,
+    namespace: string | undefined,
+    query: URLSearchParams,
+    token: string,
+  ): Snapshot {
     const snapshot = snapshots.get(token);
     if (snapshot === undefined) {
       throw new ApiError(
@@ -80,7 +85,9 @@ export function createLister(world: SandboxWorld): Lister {
       const items = limit === 0 ? snapshot.rest : snapshot.rest.slice(0, limit);
       const rest = snapshot.rest.slice(items.length);
       const { resourceVersion } = snapshot;
-      if (rest.length === 0) return { items, metadata: { resourceVersion } };
+      // Lists of custom resources always have the field.
+      const last = type.custom === undefined ? {} : { continue: '' };
+      if (rest.length === 0) return { items, metadata: { ...last, resourceVersion } };
       const next = keep({ ...snapshot, rest });
       const remaining = snapshot.selected ? {} : { remainingItemCount: rest.length };
       return { items, metadata: { resourceVersion, continue: next, ...remaining } };

@@ -3,7 +3,7 @@ import type { SandboxObject } from '../objects/sandbox-object.ts';
 import type { ServedType } from '../objects/served-types.ts';
 import type { WriteOptions } from './create.ts';
 import { jsonPatch, mergePatch } from './json-patches.ts';
-import { badRequest, conflict, MODIFIED, unsupportedMediaType } from './status.ts';
+import { badRequest, conflict, MODIFIED, unsupportedMediaType, unsupportedPatch } from './status.ts';
 import { strategicMerge } from './strategic-merge.ts';
 import { updateObject, type UpdateTarget } from './update.ts';
 import { liveObject, type SandboxWorld } from './world.ts';
@@ -32,14 +32,25 @@ export function patchObject(
   return updateObject(world, type, target, live, next, options);
 }
 
-export function patchedBody(type: ServedType, live: SandboxObject, mediaType: string, patch: unknown): unknown {
+const CUSTOM_PATCHES = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/apply-patch+yaml',
+];
+
+export function patchedBody(
+  type: ServedType,
+  live: SandboxObject,
+  mediaType: string,
+  patch: unknown,
+): unknown {
   switch (mediaType) {
     case 'application/merge-patch+json':
       return mergePatch(live, patch);
     case 'application/json-patch+json':
       return jsonPatch(live, patch);
     case 'application/strategic-merge-patch+json':
-      if (type.custom !== undefined) throw unsupportedMediaType();
+      if (type.custom !== undefined) throw unsupportedPatch(CUSTOM_PATCHES);
       return strategicMerge(type.schema(), live, patch);
     default:
       throw unsupportedMediaType();

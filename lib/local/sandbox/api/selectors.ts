@@ -21,13 +21,14 @@ function parseTerm(term: string, selector: string): LabelFilter {
   if (set !== null) {
     const [, key = '', operator, list = ''] = set;
     const values = new Set(list.split(',').map((value) => value.trim()));
-    const isIn: LabelFilter = (labels) => values.has(labels[key] ?? '\u0000');
+    const isIn: LabelFilter = (labels) => Object.hasOwn(labels, key) && values.has(labels[key] ?? '');
     return operator === 'in' ? isIn : (labels) => !isIn(labels);
   }
   const equal = EQUAL_TERM.exec(term);
   if (equal !== null) {
     const [, key = '', operator, value] = equal;
-    return operator === '!=' ? (labels) => labels[key] !== value : (labels) => labels[key] === value;
+    const isEqual: LabelFilter = (labels) => Object.hasOwn(labels, key) && labels[key] === value;
+    return operator === '!=' ? (labels) => !isEqual(labels) : isEqual;
   }
   const exists = EXISTS_TERM.exec(term);
   if (exists !== null) {

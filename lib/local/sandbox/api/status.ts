@@ -97,7 +97,12 @@ export function badRequest(message: string): ApiError {
   return new ApiError(400, 'BadRequest', message);
 }
 
-export function forbidden(type: NamedType, name: string, why: string, causes?: readonly StatusCause[]): ApiError {
+export function forbidden(
+  type: NamedType,
+  name: string,
+  why: string,
+  causes?: readonly StatusCause[],
+): ApiError {
   const message = `${qualified(type)} "${name}" is forbidden: ${why}`;
   return new ApiError(403, 'Forbidden', message, details(type, name, causes === undefined ? {} : { causes }));
 }
@@ -111,6 +116,13 @@ export function unsupportedMediaType(): ApiError {
   return new ApiError(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {});
 }
 
+/** A patch type that others would take, but not this kind. */
+export function unsupportedPatch(accepted: readonly string[]): ApiError {
+  const list = accepted.join(', ');
+  const message = `the body of the request was in an unknown format - accepted media types include: ${list}`;
+  return new ApiError(415, 'UnsupportedMediaType', message);
+}
+
 /** The sandbox is not a cluster: it says so instead of pretending. */
 export function notImplemented(what: string): ApiError {
   return new ApiError(501, 'NotImplemented', `the sandbox cluster does not do ${what}; use a real cluster`);
@@ -119,21 +131,30 @@ export function notImplemented(what: string): ApiError {
 /** One finding of validation. `value` is quoted in the message for invalid and unsupported values. */
 export type FieldError =
   | { readonly type: 'required'; readonly field: string; readonly detail: string }
-  | { readonly type: 'invalid'; readonly field: string; readonly value: unknown; readonly detail: string }
+  | {
+      readonly type: 'invalid';
+      readonly field: string;
+      readonly value: unknown;
+      /** How the API server prints the value where that is not JSON. */
+      readonly shown?: string;
+      readonly detail: string;
+    }
+  | { readonly type: 'not-found'; readonly field: string; readonly value: unknown }
   | { readonly type: 'forbidden'; readonly field: string; readonly detail: string }
   | {
       readonly type: 'unsupported';
       readonly field: string;
       readonly value: unknown;
+      readonly shown?: string;
       readonly supported: readonly string[];
     };
 
 export function invalid(type: NamedType, name: string, errors: readonly FieldError[]): ApiError {
-  const texts = errors.map((error) => `${error.field}: ${fieldMessage(error)}`);
+  const texts = [...new Set(errors.map((error) => `${error.field}: ${fieldMessage(error)}`))];
   const list = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;
   const kind = type.group === '' ? type.kind : `${type.kind}.${type.group}`;
   return new ApiError(422, 'Invalid', `${kind} "${name}" is invalid: ${list}`, {
-    name,
+    ...(name === '' ? {} : { name }),
     ...(type.group === '' ? {} : { group: type.group }),
     kind: type.kind,
     causes: errors.map((error) => ({
@@ -149,6 +170,7 @@ const CAUSES: Readonly<Record<FieldError['type'], string>> = {
   invalid: 'FieldValueInvalid',
   forbidden: 'FieldValueForbidden',
   unsupported: 'FieldValueNotSupported',
+  'not-found': 'FieldValueNotFound',
 };
 
 function fieldMessage(error: FieldError): string {
@@ -159,9 +181,11 @@ function fieldMessage(error: FieldError): string {
       return `Forbidden: ${error.detail}`;
     case 'unsupported': {
       const supported = error.supported.map((value) => JSON.stringify(value)).join(', ');
-      return `Unsupported value: ${JSON.stringify(error.value)}: supported values: ${supported}`;
+      return `Unsupported value: ${error.shown ?? JSON.stringify(error.value)}: supported values: ${supported}`;
     }
     case 'invalid':
-      return `Invalid value: ${JSON.stringify(error.value)}: ${error.detail}`;
+      return `Invalid value: ${error.shown ?? JSON.stringify(error.value)}: ${error.detail}`;
+    case 'not-found':
+      return `Not found: ${JSON.stringify(error.value)}`;
   }
 }

@@ -79,7 +79,8 @@ function mergeItems(
   for (const item of patch) {
     if (!isRecord(item)) throw badRequest(`expected an object with ${key} in the list`);
     const id = item[key];
-    if (id === undefined) throw badRequest(`map: ${Object.keys(item).join(' ')} does not contain declared merge key: ${key}`);
+    if (id === undefined)
+      throw badRequest(`map: ${Object.keys(item).join(' ')} does not contain declared merge key: ${key}`);
     if (item['$patch'] === 'delete') {
       out = out.filter((existing) => !(isRecord(existing) && existing[key] === id));
       continue;

@@ -2,7 +2,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { ItemKeyError } from '../fields/path-element.ts';
 import { decodeOwners, encodeOwners, type Owners, ownersAfterUpdate } from '../fields/managed-fields.ts';
 import { decodeObject } from '../objects/decode.ts';
-import { at, type DraftObject, isRecord, type SandboxMeta, type SandboxObject } from '../objects/sandbox-object.ts';
+import {
+  at,
+  type DraftObject,
+  isRecord,
+  type SandboxMeta,
+  type SandboxObject,
+} from '../objects/sandbox-object.ts';
 import { collectionKey, groupKind, type ServedType } from '../objects/served-types.ts';
 import { prepareForUpdate, type Subresource } from '../objects/strategy.ts';
 import { validateObject, validateUpdate } from '../objects/validate-object.ts';
@@ -28,22 +34,46 @@ export function replaceObject(
   checkIdentity(next, target);
   const live = liveObject(world, type, target.namespace, target.name);
   const version = next.metadata.resourceVersion;
-  const unconditional = type.custom === undefined && groupKind(type) !== CRD_KIND;
-  if (version === undefined && !unconditional) {
-    const detail = 'must be specified for an update';
-    throw invalid(type, target.name, [
-      { type: 'invalid', field: 'metadata.resourceVersion', value: 0, detail },
-    ]);
-  }
+  if (version === undefined) refuseUnconditional(type, live, next);
   const uid = next.metadata.uid;
   if (uid !== undefined && uid !== live.metadata.uid) {
-    const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.metadata.uid}`;
-    throw conflict(type, target.name, why);
+    throw conflict(type, target.name, uidMismatch(type, live, uid));
   }
   return updateObject(world, type, target, live, next, options);
 }
 
-const CRD_KIND = 'apiextensions.k8s.io/CustomResourceDefinition';
+/** Kinds that are replaced only by who has read them. */
+const CONDITIONAL = new Set([
+  '/Service',
+  'policy/PodDisruptionBudget',
+  'apiextensions.k8s.io/CustomResourceDefinition',
+]);
+
+function refuseUnconditional(type: ServedType, live: SandboxObject, next: DraftObject): void {
+  const field = 'metadata.resourceVersion';
+  const detail = 'must be specified for an update';
+  if (type.custom !== undefined) {
+    const value = 0;
+    // For custom resources this one error names the resource instead of the kind.
+    const named = { ...type, kind: type.resource };
+    throw invalid(named, live.metadata.name, [{ type: 'invalid', field, value, shown: '0x0', detail }]);
+  }
+  if (!CONDITIONAL.has(groupKind(type))) return;
+  const error: FieldError = { type: 'invalid', field, value: '', detail };
+  throw invalid(type, live.metadata.name, [
+    error,
+    error,
+    ...validateUpdate(type, live, next),
+    ...validateObject(type, next),
+  ]);
+}
+
+function uidMismatch(type: ServedType, live: SandboxObject, uid: string): string {
+  const { name, namespace } = live.metadata;
+  const path = [type.resource, ...(namespace === undefined ? [] : [namespace]), name].join('/');
+  const failed = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.metadata.uid}`;
+  return `StorageError: invalid object, Code: 4, Key: /registry/${path}, ResourceVersion: 0, AdditionalErrorMsg: ${failed}`;
+}
 
 function checkIdentity(next: DraftObject, target: UpdateTarget): void {
   const { name = '', namespace } = next.metadata;
@@ -52,7 +82,7 @@ function checkIdentity(next: DraftObject, target: UpdateTarget): void {
   }
   if (namespace !== undefined && target.namespace !== '' && namespace !== target.namespace) {
     throw badRequest(
-      `the namespace of the object (${namespace}) does not match the namespace on the URL (${target.namespace})`,
+      `the namespace of the object (${namespace}) does not match the namespace on the request (${target.namespace})`,
     );
   }
 }
@@ -70,7 +100,11 @@ export function updateObject(
   if (version !== undefined && version !== live.metadata.resourceVersion) {
     throw conflict(type, target.name, MODIFIED);
   }
-  const owners = ownersOfUpdate(world, type, live, next, options);
+  // Writes through scale are not tracked by 1.20: the replicas stay whose they were.
+  const owners =
+    target.subresource === 'scale'
+      ? decodeOwners(live.metadata.managedFields)
+      : ownersOfUpdate(world, type, live, next, options);
   return storeUpdate(world, type, target, live, next, owners, options.dryRun);
 }
 
@@ -131,15 +165,25 @@ export function storeUpdate(
   if (isDeepStrictEqual(object, live)) return live;
   if (dryRun) return object;
   const key = collectionKey(type);
-  const done = object.metadata.deletionTimestamp !== undefined && (object.metadata.finalizers ?? []).length === 0;
-  return done && groupKind(type) !== '/Namespace' ? world.store.remove(key, object) : world.store.put(key, object);
+  const done =
+    object.metadata.deletionTimestamp !== undefined && (object.metadata.finalizers ?? []).length === 0;
+  if (!done || groupKind(type) === '/Namespace') return world.store.put(key, object);
+  // The last change of an object that goes is answered, but never stored.
+  world.store.remove(key, object);
+  return object;
 }
 
 /** Identity, times and version are the server's. */
 function carriedMetadata(live: SandboxObject, next: DraftObject, owners: Owners): Partial<SandboxMeta> {
-  const { managedFields: _m, deletionTimestamp: _d, deletionGracePeriodSeconds: _g, ...given } = next.metadata;
+  const {
+    managedFields: _m,
+    deletionTimestamp: _d,
+    deletionGracePeriodSeconds: _g,
+    ...given
+  } = next.metadata;
   const { deletionTimestamp, deletionGracePeriodSeconds } = live.metadata;
-  const managedFields = live.metadata.managedFields === undefined && owners.size === 0 ? undefined : encodeOwners(owners);
+  const managedFields =
+    live.metadata.managedFields === undefined && owners.size === 0 ? undefined : encodeOwners(owners);
   return {
     ...given,
     name: live.metadata.name,
@@ -164,14 +208,15 @@ function immutableMetadata(live: SandboxObject, next: DraftObject): readonly Fie
       value: uid,
       detail: 'field is immutable',
     };
-    // The API server checks it twice and says it twice.
+    // The API server checks metadata twice and names each cause twice.
     errors.push(error, error);
   }
   const added = (next.metadata.finalizers ?? []).filter((name) => !live.metadata.finalizers?.includes(name));
   if (live.metadata.deletionTimestamp !== undefined && added.length > 0) {
     const list = added.map((name) => JSON.stringify(name)).join(', ');
     const detail = `no new finalizers can be added if the object is being deleted, found new finalizers []string{${list}}`;
-    errors.push({ type: 'forbidden', field: 'metadata.finalizers', detail });
+    const error: FieldError = { type: 'forbidden', field: 'metadata.finalizers', detail };
+    errors.push(error, error);
   }
   return errors;
 }

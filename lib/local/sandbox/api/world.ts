@@ -26,7 +26,12 @@ export function newUid(): string {
 }
 
 /** @throws ApiError 404 */
-export function liveObject(world: SandboxWorld, type: ServedType, namespace: string, name: string): SandboxObject {
+export function liveObject(
+  world: SandboxWorld,
+  type: ServedType,
+  namespace: string,
+  name: string,
+): SandboxObject {
   const found = world.store.get(collectionKey(type), namespace, name);
   if (found === undefined) throw notFound(type, name);
   return found;
@@ -35,7 +40,12 @@ export function liveObject(world: SandboxWorld, type: ServedType, namespace: str
 const NAMESPACE_TYPE = { group: '', kind: 'Namespace', resource: 'namespaces' };
 
 /** New objects need a namespace that is there and stays. @throws ApiError 404 or 403 */
-export function requireNamespace(world: SandboxWorld, type: ServedType, namespace: string, name: string): void {
+export function requireNamespace(
+  world: SandboxWorld,
+  type: ServedType,
+  namespace: string,
+  name: string,
+): void {
   if (!type.namespaced) return;
   const found = world.store.get(NAMESPACE_COLLECTION, '', namespace);
   if (found === undefined) throw notFound(NAMESPACE_TYPE, namespace);
@@ -74,7 +84,9 @@ export function createAllocator(services: () => readonly SandboxObject[]): Servi
     },
     nodePort: () => {
       const used = new Set(
-        specs().flatMap((spec) => (spec['ports'] as readonly { readonly nodePort?: number }[]) ?? []).map((port) => port.nodePort),
+        specs()
+          .flatMap((spec) => (spec['ports'] as readonly { readonly nodePort?: number }[]) ?? [])
+          .map((port) => port.nodePort),
       );
       for (let tries = 30_000; tries <= LAST_PORT; tries += 1) {
         const port = nextPort;

@@ -43,6 +43,22 @@ export function cleanNamespaces(world: SandboxWorld): void {
   }
 }
 
+const PROTECTION: readonly (readonly [collection: string, finalizer: string])[] = [
+  ['/persistentvolumeclaims', 'kubernetes.io/pvc-protection'],
+  ['/persistentvolumes', 'kubernetes.io/pv-protection'],
+];
+
+/** Lets claims and volumes go: nothing uses them here. */
+export function releaseProtected(world: SandboxWorld): void {
+  for (const [collection, finalizer] of PROTECTION) {
+    for (const object of world.store.list(collection)) {
+      const { deletionTimestamp, finalizers = [] } = object.metadata;
+      if (deletionTimestamp === undefined || !finalizers.includes(finalizer)) continue;
+      release(world, collection, object, finalizer);
+    }
+  }
+}
+
 /** Deletes the custom resources of definitions that are being deleted, then the definitions. */
 export function cleanDefinitions(world: SandboxWorld): void {
   for (const crd of world.store.list(CRD_COLLECTION)) {

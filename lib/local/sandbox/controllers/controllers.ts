@@ -2,7 +2,7 @@ import { NAMESPACE_COLLECTION, type SandboxWorld } from '../api/world.ts';
 import type { SandboxObject } from '../objects/sandbox-object.ts';
 import { CRD_COLLECTION } from '../objects/type-registry.ts';
 import type { StoreChange } from '../storage/object-store.ts';
-import { cleanDefinitions, cleanNamespaces, collectGarbage } from './cleanup.ts';
+import { cleanDefinitions, cleanNamespaces, collectGarbage, releaseProtected } from './cleanup.ts';
 import { establishCrd, needsEstablishing } from './establish-crd.ts';
 import type { Scheduler } from './scheduler.ts';
 import { isObserved, isUnsettled, WORKLOADS, writeWorkloadStatus } from './workload-status.ts';
@@ -26,6 +26,7 @@ export function createControllers(
   function sweep(): void {
     scheduler.after(SOON_MS, 'cleanup', () => {
       cleanDefinitions(world);
+      releaseProtected(world);
       cleanNamespaces(world);
       collectGarbage(world);
     });
@@ -43,7 +44,9 @@ export function createControllers(
 
   function definition(object: SandboxObject): void {
     if (!needsEstablishing(object)) return;
-    scheduler.after(ESTABLISH_MS, `crd/${object.metadata.uid}`, () => establishCrd(world, object.metadata.name));
+    scheduler.after(ESTABLISH_MS, `crd/${object.metadata.uid}`, () =>
+      establishCrd(world, object.metadata.name),
+    );
   }
 
   function look(collection: string, object: SandboxObject): void {

@@ -91,7 +91,9 @@ function deploymentStatus(live: SandboxObject, ready: boolean, time: string): St
   return {
     observedGeneration: live.metadata.generation,
     ...counts(['replicas', 'updatedReplicas'], wanted),
-    ...(settled ? counts(['readyReplicas', 'availableReplicas'], wanted) : counts(['unavailableReplicas'], wanted)),
+    ...(settled
+      ? counts(['readyReplicas', 'availableReplicas'], wanted)
+      : counts(['unavailableReplicas'], wanted)),
     conditions: [
       condition(live, 'Available', available, time),
       condition(live, 'Progressing', progressing, time),

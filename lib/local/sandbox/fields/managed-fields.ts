@@ -3,6 +3,7 @@ import type { Atom } from '../schema/atom.ts';
 import {
   difference,
   EMPTY_SET,
+  equalSets,
   type FieldPath,
   type FieldSet,
   fieldSet,
@@ -92,7 +93,16 @@ const STRIPPED: FieldSet = fieldSet([
   ['f:apiVersion'],
   ['f:kind'],
   ['f:metadata'],
-  ...['name', 'namespace', 'creationTimestamp', 'selfLink', 'uid', 'clusterName', 'generation', 'managedFields']
+  ...[
+    'name',
+    'namespace',
+    'creationTimestamp',
+    'selfLink',
+    'uid',
+    'clusterName',
+    'generation',
+    'managedFields',
+  ]
     .concat('resourceVersion')
     .map((field) => ['f:metadata', `f:${field}`]),
 ]);
@@ -133,7 +143,11 @@ export function ownersAfterUpdate(
       time: writer.now,
     } as const;
     const key = ownerKey(owner);
-    rest.set(key, { ...owner, set: union(taken, rest.get(key)?.set ?? EMPTY_SET) });
+    const previous = owners.get(key);
+    const set = union(taken, rest.get(key)?.set ?? EMPTY_SET);
+    // The time says when an updater's fields became these, not when their values did.
+    const same = previous?.time !== undefined && equalSets(previous.set, set);
+    rest.set(key, { ...owner, set, time: same ? previous.time : owner.time });
   }
   return capUpdaters(rest);
 }
@@ -173,7 +187,10 @@ export function applyConfig(
   const owned = difference(set, STRIPPED);
   const changed = !(isEmpty(changes.added) && isEmpty(changes.modified) && isEmpty(changes.removed));
   if (isEmpty(owned)) after.delete(key);
-  else after.set(key, { ...applied, set: owned, ...(changed ? { time: writer.now } : {}) });
+  else {
+    const moved = changed || last === undefined || !equalSets(owned, last.set);
+    after.set(key, { ...applied, set: owned, ...(moved ? { time: writer.now } : {}) });
+  }
   return { kind: 'applied', object: changed ? next : undefined, owners: after };
 }
 
@@ -219,7 +236,9 @@ function pruneLeftFields(atom: Atom, merged: unknown, last: FieldSet, owners: Ow
 }
 
 function reconciled(atom: Atom, live: unknown, owners: Owners): Owners {
-  return new Map([...owners].map(([key, owner]) => [key, { ...owner, set: reconcileSet(atom, owner.set, live) }]));
+  return new Map(
+    [...owners].map(([key, owner]) => [key, { ...owner, set: reconcileSet(atom, owner.set, live) }]),
+  );
 }
 
 const MAX_UPDATERS = 10;

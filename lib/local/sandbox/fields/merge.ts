@@ -31,12 +31,13 @@ function mergeLists(form: ListAtom, live: readonly unknown[], config: readonly u
 }
 
 function mergeMaps(form: MapAtom, live: Record<string, unknown>, config: Record<string, unknown>): unknown {
-  const out: Record<string, unknown> = { ...live };
+  // Through entries, not by assignment: a key may be `__proto__`.
+  const out = new Map(Object.entries(live));
   for (const [key, value] of Object.entries(config)) {
     const type = fieldType(form, key);
-    out[key] = type === undefined ? value : mergeConfig(type(), live[key], value);
+    out.set(key, type === undefined ? value : mergeConfig(type(), out.get(key), value));
   }
-  return out;
+  return Object.fromEntries(out);
 }
 
 /** What a write changed, each as field paths. */
@@ -123,7 +124,7 @@ function compareMaps(
     const type = fieldType(form, key);
     if (type === undefined) continue;
     path.push(fieldElement(key));
-    compareAt(type(), before[key], after[key], path, out);
+    compareAt(type(), own(before, key), own(after, key), path, out);
     path.pop();
   }
 }
@@ -139,6 +140,11 @@ function isLeaf(form: ReturnType<typeof settle>, left: unknown, right: unknown):
 
 function isEmptyMap(value: unknown): boolean {
   return !isPlainObject(value) || Object.keys(value).length === 0;
+}
+
+/** A key may be `constructor`: what is inherited is not there. */
+function own(object: Record<string, unknown>, key: string): unknown {
+  return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
 function asList(value: unknown): readonly unknown[] {

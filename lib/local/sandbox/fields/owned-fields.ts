@@ -47,14 +47,16 @@ export function removeFields(atom: Atom, value: unknown, remove: FieldSet): unkn
   }
   if (form.kind === 'map') {
     if (!isPlainObject(value) || form.atomic) return undefined;
-    const out: Record<string, unknown> = {};
+    const out: [string, unknown][] = [];
     for (const [key, child] of Object.entries(value)) {
       const below = remove.children.get(fieldElement(key));
       if (below?.member === true) continue;
       const type = fieldType(form, key);
-      out[key] = below === undefined || type === undefined ? child : (removeFields(type(), child, below) ?? null);
+      const left =
+        below === undefined || type === undefined ? child : (removeFields(type(), child, below) ?? null);
+      out.push([key, left]);
     }
-    return Object.keys(out).length === 0 ? undefined : out;
+    return out.length === 0 ? undefined : Object.fromEntries(out);
   }
   return value;
 }

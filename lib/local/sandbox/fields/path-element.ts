@@ -16,7 +16,7 @@ export function itemElement(atom: ListAtom, item: unknown): string {
   }
   const keys: Record<string, unknown> = {};
   for (const key of [...atom.keys].sort()) {
-    const value = (item as Record<string, unknown>)[key];
+    const value = (item as Record<string, unknown>)[key] ?? keyDefault(atom, key);
     if (value === undefined) {
       throw new ItemKeyError(
         `associative list with keys has an element that omits key field ${JSON.stringify(key)} (and doesn't have default value)`,
@@ -25,6 +25,16 @@ export function itemElement(atom: ListAtom, item: unknown): string {
     keys[key] = value;
   }
   return `k:${JSON.stringify(keys)}`;
+}
+
+/** A key that is not given has the default of its field; required fields of built-in kinds have their zero. */
+function keyDefault(atom: ListAtom, key: string): unknown {
+  const element = atom.element();
+  if (element.kind !== 'map') return undefined;
+  const given = element.defaults?.get(key);
+  if (given !== undefined || !element.required.has(key)) return given;
+  const type = element.fields.get(key)?.();
+  return type?.kind === 'scalar' && type.scalar === 'number' ? 0 : '';
 }
 
 export function fieldElement(name: string): string {

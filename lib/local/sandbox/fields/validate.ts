@@ -1,4 +1,11 @@
-import { type Atom, fieldType, type ListAtom, type MapAtom, type ScalarAtom, settle } from '../schema/atom.ts';
+import {
+  type Atom,
+  fieldType,
+  type ListAtom,
+  type MapAtom,
+  type ScalarAtom,
+  settle,
+} from '../schema/atom.ts';
 import { fieldElement, ItemKeyError, itemElement } from './path-element.ts';
 import { printPath } from './field-set.ts';
 
@@ -35,10 +42,10 @@ function validateScalar(form: ScalarAtom, value: unknown, path: string[], errors
       return;
     case 'number':
       if (type !== 'number')
-        report(errors, path, `expected numeric (int or float), got ${goType(value)}`);
+        report(errors, path, 'expected numeric (int or float), got *value.valueUnstructured');
       return;
     case 'boolean':
-      if (type !== 'boolean') report(errors, path, `expected boolean, got ${goValue(value)}`);
+      if (type !== 'boolean') report(errors, path, `expected boolean, got &{${goPlain(value)}}`);
       return;
     case 'untyped':
       if (type === 'object') report(errors, path, `expected scalar, got ${goValue(value)}`);
@@ -46,7 +53,7 @@ function validateScalar(form: ScalarAtom, value: unknown, path: string[], errors
 }
 
 function validateList(form: ListAtom, value: unknown, path: string[], errors: string[]): void {
-  if (!Array.isArray(value)) return report(errors, path, `expected list, got ${goValue(value)}`);
+  if (!Array.isArray(value)) return report(errors, path, `expected list, got &{${goPlain(value)}}`);
   const element = form.element();
   const seen = new Set<string>();
   for (const [index, item] of value.entries()) {
@@ -68,9 +75,10 @@ function validateList(form: ListAtom, value: unknown, path: string[], errors: st
 
 function validateMap(form: MapAtom, value: unknown, path: string[], errors: string[]): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return report(errors, path, `expected map, got ${goValue(value)}`);
+    return report(errors, path, `expected map, got &{${goPlain(value)}}`);
   }
-  for (const [key, child] of Object.entries(value)) {
+  for (const key of Object.keys(value).sort()) {
+    const child = (value as Record<string, unknown>)[key];
     const type = fieldType(form, key);
     path.push(fieldElement(key));
     if (type === undefined) report(errors, path, 'field not declared in schema');
@@ -93,14 +101,12 @@ function goLiteral(value: unknown): string {
   return value === null ? 'interface {}(nil)' : JSON.stringify(value);
 }
 
-function goType(value: unknown): string {
-  if (Array.isArray(value)) return '[]interface {}';
-  switch (typeof value) {
-    case 'object':
-      return 'map[string]interface {}';
-    case 'boolean':
-      return 'bool';
-    default:
-      return typeof value;
+/** `%v`: `map[a:1]`, `[x y]`. */
+function goPlain(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(goPlain).join(' ')}]`;
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+    return `map[${entries.map(([key, child]) => `${key}:${goPlain(child)}`).join(' ')}]`;
   }
+  return value === null ? '<nil>' : String(value);
 }

@@ -12,6 +12,7 @@ import {
   MODIFIED,
   notImplemented,
   pathNotFound,
+  unsupportedMediaType,
 } from '../api/status.ts';
 import { replaceObject, scaleOf, updateObject, type UpdateTarget } from '../api/update.ts';
 import { liveObject, type SandboxWorld } from '../api/world.ts';
@@ -46,9 +47,14 @@ export function dispatch(deps: DispatchDeps, request: ApiRequest): ApiAnswer {
   const { path, method } = request;
   if (['/readyz', '/livez', '/healthz'].includes(path)) return { status: 200, body: 'ok' };
   const resource = parseResourcePath(path);
+  const types = deps.world.types.all();
+  const group = /^\/apis\/([^/]+)/.exec(path)?.[1];
+  if (group !== undefined && !types.some((type) => type.group === group)) {
+    return { status: 404, body: '404 page not found\n' };
+  }
   if (resource === undefined) {
     if (method !== 'GET') throw methodNotAllowed();
-    const found = discover(path.replace(/(.)\/$/, '$1'), deps.world.types.all());
+    const found = discover(path.replace(/(.)\/$/, '$1'), types);
     if (found === undefined) throw pathNotFound();
     return { status: 200, body: found };
   }
@@ -112,6 +118,7 @@ function onObject(
         return answer(object, created ? 201 : 200);
       }
       refuseForce(request);
+      if (!PATCH_TYPES.has(request.mediaType)) throw unsupportedMediaType();
       return answer(
         patchObject(world, type, target, request.mediaType, jsonBody(request), writeOptions(request)),
       );
@@ -130,6 +137,11 @@ function onObject(
 }
 
 const APPLY = 'application/apply-patch+yaml';
+const PATCH_TYPES = new Set([
+  'application/merge-patch+json',
+  'application/json-patch+json',
+  'application/strategic-merge-patch+json',
+]);
 
 function scale(
   { world }: DispatchDeps,
@@ -168,11 +180,27 @@ function jsonBody(request: ApiRequest): unknown {
   }
 }
 
+const OPTIONS: Readonly<Record<string, string>> = {
+  POST: 'CreateOptions',
+  PUT: 'UpdateOptions',
+  PATCH: 'PatchOptions',
+  DELETE: 'DeleteOptions',
+};
+
 function dryRun(request: ApiRequest): boolean {
   const values = request.query.getAll('dryRun').filter((value) => value !== '');
   const unknown = values.find((value) => value !== 'All');
   if (unknown !== undefined) {
-    throw badRequest(`invalid dryRun "${unknown}": the only supported value is All`);
+    const options = { group: 'meta.k8s.io', kind: OPTIONS[request.method] ?? 'Options', resource: '' };
+    const shown = `[]string{${JSON.stringify(unknown)}}`;
+    const error = {
+      type: 'unsupported',
+      field: 'dryRun',
+      value: unknown,
+      shown,
+      supported: ['All'],
+    } as const;
+    throw invalid(options, '', [error]);
   }
   return values.length > 0;
 }
@@ -184,7 +212,8 @@ function writeOptions(request: ApiRequest): WriteOptions {
   const given = request.query.get('fieldManager') ?? '';
   const agent = request.userAgent.split('/')[0] ?? '';
   const fallback = [...agent].filter((character) => /[\x20-\x7e]/.test(character)).join('');
-  return { manager: given === '' ? fallback.slice(0, MANAGER_LENGTH) : checked(given), dryRun: dryRun(request) };
+  const manager = given === '' ? fallback.slice(0, MANAGER_LENGTH) || 'unknown' : checked(given);
+  return { manager, dryRun: dryRun(request) };
 }
 
 function applyOptions(request: ApiRequest): WriteOptions {
@@ -247,4 +276,3 @@ function listBody(
       : (object: SandboxObject): unknown => represent(type, object, '');
   return { kind: type.listKind, apiVersion: type.apiVersion, metadata, items: items.map(item) };
 }
-

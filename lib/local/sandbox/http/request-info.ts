@@ -34,7 +34,12 @@ export function parseResourcePath(path: string): ResourcePath | undefined {
   const parts = rest.split('/').map(decode);
   let namespace: string | undefined;
   // /namespaces/x is an object, /namespaces/x/status one of its parts, /namespaces/x/pods a collection in it.
-  if (parts[0] === 'namespaces' && parts.length > 2 && !SUBRESOURCES.has(parts[2] ?? '') && parts[2] !== 'finalize') {
+  if (
+    parts[0] === 'namespaces' &&
+    parts.length > 2 &&
+    !SUBRESOURCES.has(parts[2] ?? '') &&
+    parts[2] !== 'finalize'
+  ) {
     namespace = parts[1];
     parts.splice(0, 2);
   }
@@ -74,6 +79,7 @@ export function verbOf(method: string, path: string, mediaType: string): Sandbox
 
 function isCollection(path: string): boolean {
   const parts = (RESOURCE_PATH.exec(path)?.[4] ?? '').split('/');
-  if (parts[0] === 'namespaces' && parts.length > 2) return parts.length === 3 && !SUBRESOURCES.has(parts[2] ?? '');
+  if (parts[0] === 'namespaces' && parts.length > 2)
+    return parts.length === 3 && !SUBRESOURCES.has(parts[2] ?? '');
   return parts.length === 1;
 }

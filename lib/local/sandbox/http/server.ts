@@ -47,7 +47,10 @@ export interface HttpDeps {
 }
 
 /** Listens on the loopback address only. @throws when the port is taken */
-export async function listen(deps: HttpDeps, port: number): Promise<{ readonly server: Server; readonly port: number }> {
+export async function listen(
+  deps: HttpDeps,
+  port: number,
+): Promise<{ readonly server: Server; readonly port: number }> {
   const server = createServer((request, response) => {
     void handle(deps, request, response).catch(() => response.destroy());
   });

@@ -14,15 +14,16 @@ export function pruneUnknown(schema: JsonSchema, value: unknown, root = true): u
   const properties = isRecord(schema['properties']) ? schema['properties'] : {};
   const values = schema['additionalProperties'];
   const embedded = root || schema['x-kubernetes-embedded-resource'] === true;
-  const out: Record<string, unknown> = {};
+  // Through entries, not by assignment: a key may be `__proto__`.
+  const out: [string, unknown][] = [];
   for (const [key, child] of Object.entries(value)) {
-    const property = properties[key];
-    if (embedded && EMBEDDED_FIELDS.has(key)) out[key] = child;
-    else if (isRecord(property)) out[key] = pruneUnknown(property, child, false);
-    else if (isRecord(values)) out[key] = pruneUnknown(values, child, false);
-    else if (values === true) out[key] = child;
+    const property = Object.hasOwn(properties, key) ? properties[key] : undefined;
+    if (embedded && EMBEDDED_FIELDS.has(key)) out.push([key, child]);
+    else if (isRecord(property)) out.push([key, pruneUnknown(property, child, false)]);
+    else if (isRecord(values)) out.push([key, pruneUnknown(values, child, false)]);
+    else if (values === true) out.push([key, child]);
   }
-  return out;
+  return Object.fromEntries(out);
 }
 
 /** The object with the `default`s of its schema where a field is absent. */

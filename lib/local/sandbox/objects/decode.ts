@@ -24,10 +24,16 @@ export function emptyObject(type: ServedType): DraftObject {
   return goShape(type.schema(), bare) as DraftObject;
 }
 
+/** Decoding takes `cpu: 2` for `cpu: "2"`; only applies insist on the text. */
+const QUANTITY_AS_NUMBER =
+  /\.(requests|limits|hard|capacity|allocatable|overhead|default|defaultRequest|min|max)\S*: expected string, got &value.valueUnstructured\{Value:-?[\d.]+\}$/;
+
 function checkTypes(type: ServedType, body: Record<string, unknown>): void {
   const { apiVersion, kind } = body;
   if (kind !== undefined && kind !== '' && kind !== type.kind) {
-    throw badRequest(`the kind in the data (${String(kind)}) does not match the expected kind (${type.kind})`);
+    throw badRequest(
+      `the kind in the data (${String(kind)}) does not match the expected kind (${type.kind})`,
+    );
   }
   if (apiVersion !== undefined && apiVersion !== '' && apiVersion !== type.apiVersion) {
     throw badRequest(
@@ -37,7 +43,9 @@ function checkTypes(type: ServedType, body: Record<string, unknown>): void {
   // Decoding ignores unknown fields; only applies look for missing and doubled keys.
   const schema = type.custom === undefined ? type.schema() : metadataSchema()();
   const part = type.custom === undefined ? body : (body['metadata'] ?? {});
-  const wrong = validate(schema, part).filter((error) => error.includes(': expected '));
+  const wrong = validate(schema, part).filter(
+    (error) => error.includes(': expected ') && !QUANTITY_AS_NUMBER.test(error),
+  );
   if (wrong.length > 0) {
     const what = `${type.kind} in version ${JSON.stringify(type.version)}`;
     throw badRequest(`${what} cannot be handled as a ${type.kind}: ${wrong.join(', ')}`);
@@ -53,7 +61,8 @@ function decodeBuiltin(type: ServedType, body: Record<string, unknown>): DraftOb
 
 function decodeCustom(type: ServedType, body: Record<string, unknown>): DraftObject {
   const openapi = type.custom?.openapi;
-  const pruned = openapi === undefined || type.custom?.preserveUnknown === true ? body : pruneUnknown(openapi, body);
+  const pruned =
+    openapi === undefined || type.custom?.preserveUnknown === true ? body : pruneUnknown(openapi, body);
   const filled = (openapi === undefined ? pruned : withDefaults(openapi, pruned)) as Record<string, unknown>;
   const { creationTimestamp, ...metadata } = goShape(metadataSchema()(), body['metadata'] ?? {}) as Record<
     string,

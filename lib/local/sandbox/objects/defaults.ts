@@ -1,6 +1,9 @@
 import { child, children, type Draft, defaultPodSpec, setDefault } from './pod-defaults.ts';
 import { isRecord } from './sandbox-object.ts';
 
+/** Counts the templates of a DaemonSet; a field of its own inside the API server, an annotation outside. */
+export const TEMPLATE_GENERATION = 'deprecated.daemonset.template.generation';
+
 /**
  * Fills in what the API server fills in when it decodes an object of a built-in kind. Changes `object`, which is the
  * caller's own copy. Kinds without an entry have no defaults, or none that matter here.
@@ -20,8 +23,15 @@ const DEFAULTS: Readonly<Record<string, (object: Draft) => void>> = {
     setDefault(section(object, 'status'), 'phase', 'Pending');
   },
   '/PersistentVolumeClaim': defaultClaim,
+  '/Endpoints': (object) => {
+    for (const subset of children(object, 'subsets')) {
+      for (const port of children(subset, 'ports')) setDefault(port, 'protocol', 'TCP');
+    }
+  },
   '/PersistentVolume': (object) => {
     const spec = section(object, 'spec');
+    const hostPath = child(spec, 'hostPath');
+    if (hostPath !== undefined) setDefault(hostPath, 'type', '');
     setDefault(spec, 'persistentVolumeReclaimPolicy', 'Retain');
     setDefault(spec, 'volumeMode', 'Filesystem');
     setDefault(section(object, 'status'), 'phase', 'Pending');
@@ -48,6 +58,8 @@ const DEFAULTS: Readonly<Record<string, (object: Draft) => void>> = {
     defaultTemplate(spec);
   },
   'apps/DaemonSet': (object) => {
+    const annotations = section(section(object, 'metadata'), 'annotations');
+    setDefault(annotations, TEMPLATE_GENERATION, '1');
     const spec = section(object, 'spec');
     setDefault(spec, 'revisionHistoryLimit', 10);
     rolling(spec, 'updateStrategy', { maxUnavailable: 1 });
@@ -116,7 +128,8 @@ function defaultSecret(object: Draft): void {
   const text = child(object, 'stringData');
   if (text !== undefined) {
     const data = { ...child(object, 'data') };
-    for (const [key, value] of Object.entries(text)) data[key] = Buffer.from(String(value)).toString('base64');
+    for (const [key, value] of Object.entries(text))
+      data[key] = Buffer.from(String(value)).toString('base64');
     if (Object.keys(data).length > 0) object['data'] = data;
     delete object['stringData'];
   }
@@ -185,6 +198,11 @@ function defaultWebhook(webhook: Draft): void {
 function defaultCrd(object: Draft): void {
   const spec = section(object, 'spec');
   setDefault(spec, 'conversion', { strategy: 'None' });
+  const status = section(object, 'status');
+  if (!Array.isArray(status['storedVersions']) || status['storedVersions'].length === 0) {
+    const stored = children(spec, 'versions').filter((version) => version['storage'] === true);
+    status['storedVersions'] = stored.map((version) => String(version['name']));
+  }
   const names = section(spec, 'names');
   const kind = String(names['kind'] ?? '');
   if (names['singular'] === undefined || names['singular'] === '') names['singular'] = kind.toLowerCase();

@@ -31,7 +31,8 @@ export function canonicalQuantity(value: string | number): string {
   const binary = suffix.endsWith('i') ? 1024n ** BigInt(BINARY.indexOf(suffix)) : 1n;
   const nano = scale(BigInt(`${whole}${fraction}`) * binary, power - fraction.length + NANO_DIGITS);
   const prefix = sign === '-' && nano !== 0n ? '-' : '';
-  if (suffix.endsWith('i') && nano >= 1024n * NANO && nano % NANO === 0n) return prefix + asBinary(nano / NANO);
+  if (suffix.endsWith('i') && nano >= 1024n * NANO && nano % NANO === 0n)
+    return prefix + asBinary(nano / NANO);
   return prefix + asDecimal(nano, exponent !== undefined);
 }
 

@@ -34,7 +34,10 @@ const VALUE_STRUCTS = new Set([
   'core.v1.ContainerStatus.state',
   'core.v1.ContainerStatus.lastState',
 ]);
-const POINTER_STRUCTS = new Set(['core.v1.PodSpec.resources', 'apiextensions.v1.JSONSchemaProps.not']);
+const POINTER_STRUCTS = new Set([
+  'core.v1.PodSpec.resources',
+  'apiextensions.v1.CustomResourceSubresources.status',
+]);
 
 /** Optional numbers, booleans and strings that are pointers: their zero is a value and is kept. */
 const POINTER_SCALARS = new Set(
@@ -74,6 +77,8 @@ const VALUE_SCALARS_AT = new Set([
 const ALWAYS: Readonly<Record<string, unknown>> = {
   'apis.meta.v1.ObjectMeta.creationTimestamp': null,
   'core.v1.ServicePort.targetPort': 0,
+  'rbac.v1.Role.rules': null,
+  'rbac.v1.ClusterRole.rules': null,
 };
 
 /** The object as its Go struct would hold it. Only the fields of the schema are kept. */
@@ -109,7 +114,7 @@ function shapeStruct(form: MapAtom, name: string, value: unknown): unknown {
     const place = `${name}.${field}`;
     const shaped = shapeField(type(), place, field, given[field], form.required.has(field));
     if (shaped !== undefined) out[field] = shaped;
-    else if (place in ALWAYS) out[field] = ALWAYS[place];
+    else if (place in ALWAYS) out[field] = given[field] ?? ALWAYS[place];
   }
   return out;
 }

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import { TEMPLATE_GENERATION } from './defaults.ts';
 import { children, type Draft } from './pod-defaults.ts';
-import { at, type DraftObject, isRecord, type SandboxObject } from './sandbox-object.ts';
+import { at, type DraftObject, type SandboxMeta, type SandboxObject } from './sandbox-object.ts';
 import { groupKind, type ServedType } from './served-types.ts';
 
 /** Hands out cluster IPs and node ports that no Service has. */
@@ -28,10 +29,15 @@ const COUNTED = new Set([
   'admissionregistration.k8s.io/MutatingWebhookConfiguration',
   'apiextensions.k8s.io/CustomResourceDefinition',
 ]);
-const FOREGROUND = new Set(['spec', 'webhooks']);
+/** Fields whose change is counted. */
+const COUNTED_FIELDS = ['spec', 'webhooks'] as const;
 
 /** What a kind does to a new object after its ownership is settled. Changes fields that the client cannot set. */
-export function prepareForCreate(type: ServedType, object: DraftObject, allocator: ServiceAllocator): DraftObject {
+export function prepareForCreate(
+  type: ServedType,
+  object: DraftObject,
+  allocator: ServiceAllocator,
+): DraftObject {
   const out: Record<string, unknown> = { ...object };
   const counted = type.custom !== undefined || COUNTED.has(groupKind(type));
   const { generation: _, ...metadata } = object.metadata;
@@ -42,11 +48,15 @@ export function prepareForCreate(type: ServedType, object: DraftObject, allocato
       out['status'] = { phase: 'Active' };
       break;
     case '/Service':
-      out['spec'] = allocate(type, undefined, at(object, 'spec') as Draft, allocator);
+      out['spec'] = allocate(undefined, at(object, 'spec') as Draft, allocator);
       out['status'] = { loadBalancer: {} };
       break;
     case '/PersistentVolumeClaim':
+      out['metadata'] = protectedBy(metadata, 'kubernetes.io/pvc-protection');
+      out['status'] = { phase: 'Pending' };
+      break;
     case '/PersistentVolume':
+      out['metadata'] = protectedBy(metadata, 'kubernetes.io/pv-protection');
       out['status'] = { phase: 'Pending' };
       break;
     case '/Pod':
@@ -57,7 +67,11 @@ export function prepareForCreate(type: ServedType, object: DraftObject, allocato
       out['status'] = {};
       break;
     case 'apiextensions.k8s.io/CustomResourceDefinition':
-      out['status'] = { acceptedNames: { kind: '', plural: '' }, conditions: [], storedVersions: storedVersions(object) };
+      out['status'] = {
+        acceptedNames: { kind: '', plural: '' },
+        conditions: null,
+        storedVersions: at(object, 'status', 'storedVersions'),
+      };
       break;
     default:
       if (type.custom !== undefined) {
@@ -66,6 +80,7 @@ export function prepareForCreate(type: ServedType, object: DraftObject, allocato
         out['status'] = emptyStatus(groupKind(type));
       }
   }
+  withoutEmptyRules(out);
   return out as unknown as DraftObject;
 }
 
@@ -77,10 +92,14 @@ function emptyStatus(kind: string): unknown {
   return kind === 'apps/StatefulSet' || kind === 'apps/ReplicaSet' ? { replicas: 0 } : {};
 }
 
-function storedVersions(crd: DraftObject): readonly string[] {
-  return children(at(crd, 'spec') as Draft, 'versions')
-    .filter((version) => version['storage'] === true)
-    .map((version) => String(version['name']));
+/** Admission protects claims and volumes from going while they are used. */
+function protectedBy(metadata: Partial<SandboxMeta>, finalizer: string): Partial<SandboxMeta> {
+  return { ...metadata, finalizers: [...new Set([...(metadata.finalizers ?? []), finalizer])] };
+}
+
+/** Built-in objects are kept as protobuf, which does not tell an empty list from none. */
+function withoutEmptyRules(out: Record<string, unknown>): void {
+  if (Array.isArray(out['rules']) && out['rules'].length === 0) out['rules'] = null;
 }
 
 function withJobSelector(job: Record<string, unknown>): void {
@@ -117,16 +136,25 @@ export function prepareForUpdate(
   const kind = groupKind(type);
   if (kind === '/Namespace' && subresource === '') keep(out, live, 'spec');
   if (kind === '/Service' && subresource === '') {
-    out['spec'] = allocate(type, at(live, 'spec') as Draft, at(next, 'spec') as Draft, allocator);
+    out['spec'] = allocate(at(live, 'spec') as Draft, at(next, 'spec') as Draft, allocator);
   }
   if (kind === 'batch/Job' && subresource === '') {
     const spec = out['spec'] as Draft;
     if (spec['selector'] === undefined) out['spec'] = { ...spec, selector: at(live, 'spec', 'selector') };
   }
-  const { generation: _, ...metadata } = next.metadata;
+  withoutEmptyRules(out);
+  const { generation: _, ...metadata } =
+    kind === 'apps/DaemonSet' ? countedTemplate(live, next) : next.metadata;
   const generation = nextGeneration(type, live, out, subresource);
   out['metadata'] = generation === undefined ? metadata : { ...metadata, generation };
   return out as unknown as DraftObject;
+}
+
+function countedTemplate(live: SandboxObject, next: DraftObject): Partial<SandboxMeta> {
+  const before = Number(live.metadata.annotations?.[TEMPLATE_GENERATION] ?? 1);
+  const same = isDeepStrictEqual(at(live, 'spec', 'template'), at(next, 'spec', 'template'));
+  const count = String(same ? before : before + 1);
+  return { ...next.metadata, annotations: { ...next.metadata.annotations, [TEMPLATE_GENERATION]: count } };
 }
 
 function keep(out: Record<string, unknown>, live: SandboxObject, field: string): void {
@@ -149,7 +177,7 @@ function nextGeneration(
     const ignored = type.hasStatus ? ['metadata', 'status'] : ['metadata'];
     changed = !isDeepStrictEqual(without(live, ignored), without(next, ignored));
   } else {
-    changed = [...FOREGROUND].some((field) => !isDeepStrictEqual(live[field], next[field]));
+    changed = COUNTED_FIELDS.some((field) => !isDeepStrictEqual(live[field], next[field]));
     if (kind === 'apps/Deployment') {
       const annotations = at(next, 'metadata', 'annotations');
       changed ||= !isDeepStrictEqual(live.metadata.annotations ?? {}, annotations ?? {});
@@ -162,13 +190,8 @@ function without(object: object, fields: readonly string[]): Record<string, unkn
   return Object.fromEntries(Object.entries(object).filter(([field]) => !fields.includes(field)));
 }
 
-/** Cluster IP and node ports: what is not given is kept, and what was never there is handed out. */
-function allocate(
-  type: ServedType,
-  live: Draft | undefined,
-  spec: Draft,
-  allocator: ServiceAllocator,
-): Draft {
+/** A cluster IP that is not given is kept or handed out; a node port that is not given is always a new one. */
+function allocate(live: Draft | undefined, spec: Draft, allocator: ServiceAllocator): Draft {
   const out: Record<string, unknown> = { ...spec };
   if (spec['type'] !== 'ExternalName') {
     const given = spec['clusterIP'] ?? live?.['clusterIP'];
@@ -177,12 +200,9 @@ function allocate(
     out['clusterIPs'] = [ip];
   }
   if (spec['type'] === 'NodePort' || spec['type'] === 'LoadBalancer') {
-    const before = children(live, 'ports');
-    out['ports'] = children(spec, 'ports').map((port) => {
-      if (typeof port['nodePort'] === 'number') return port;
-      const same = before.find((p) => p['port'] === port['port'] && p['protocol'] === port['protocol']);
-      return { ...port, nodePort: same?.['nodePort'] ?? allocator.nodePort() };
-    });
+    out['ports'] = children(spec, 'ports').map((port) =>
+      typeof port['nodePort'] === 'number' ? port : { ...port, nodePort: allocator.nodePort() },
+    );
   }
-  return isRecord(out) && type.hasStatus ? out : spec;
+  return out;
 }

@@ -51,7 +51,9 @@ export function hasCondition(object: SandboxObject, type: string): boolean {
 function typesOfCrd(crd: SandboxObject): readonly ServedType[] {
   const versions = at(crd, 'spec', 'versions');
   if (!hasCondition(crd, 'Established') || !Array.isArray(versions)) return [];
-  return versions.filter((version) => at(version, 'served') === true).map((version) => typeOfVersion(crd, version));
+  return versions
+    .filter((version) => at(version, 'served') === true)
+    .map((version) => typeOfVersion(crd, version));
 }
 
 function typeOfVersion(crd: SandboxObject, version: unknown): ServedType {

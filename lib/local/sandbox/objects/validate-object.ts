@@ -18,7 +18,11 @@ export function validateObject(type: ServedType, object: DraftObject): readonly 
 }
 
 /** What of an update is not allowed, given the object that lives. */
-export function validateUpdate(type: ServedType, live: SandboxObject, next: DraftObject): readonly FieldError[] {
+export function validateUpdate(
+  type: ServedType,
+  live: SandboxObject,
+  next: DraftObject,
+): readonly FieldError[] {
   return (FROZEN[groupKind(type)] ?? []).flatMap((rule) => rule(live, next));
 }
 
@@ -81,14 +85,14 @@ function validateWorkload(object: DraftObject): readonly FieldError[] {
   const errors: FieldError[] = [];
   const labels = at(object, 'spec', 'template', 'metadata', 'labels');
   const wanted = at(selector, 'matchLabels');
-  if (!isRecord(selector)) {
-    errors.push({ type: 'required', field: 'spec.selector', detail: '' });
-  } else if (isRecord(wanted)) {
-    const matches = Object.entries(wanted).every(([key, value]) => at(labels, key) === value);
-    if (!matches) {
-      const detail = '`selector` does not match template `labels`';
-      errors.push({ type: 'invalid', field: 'spec.template.metadata.labels', value: labels ?? null, detail });
-    }
+  if (!isRecord(selector)) errors.push({ type: 'required', field: 'spec.selector', detail: '' });
+  const matches = isRecord(wanted)
+    ? Object.entries(wanted).every(([key, value]) => at(labels, key) === value)
+    : isRecord(selector);
+  if (!matches) {
+    const detail = '`selector` does not match template `labels`';
+    const field = 'spec.template.metadata.labels';
+    errors.push({ type: 'invalid', field, value: labels ?? null, shown: goLabels(labels), detail });
   }
   return [...errors, ...validateTemplate(object, ['Always'])];
 }
@@ -110,28 +114,66 @@ function validateTemplate(object: DraftObject, restartPolicies: readonly string[
 }
 
 function validatePodSpec(spec: unknown, path: string): readonly FieldError[] {
+  const sources = validateVolumes(spec, path);
   if (isEmptyList(at(spec, 'containers'))) {
-    return [{ type: 'required', field: `${path}.containers`, detail: '' }];
+    return [...sources, { type: 'required', field: `${path}.containers`, detail: '' }];
   }
   const volumes = new Set(children(spec as Draft, 'volumes').map((volume) => volume['name']));
-  return ['initContainers', 'containers'].flatMap((list) =>
+  const containers = ['initContainers', 'containers'].flatMap((list) =>
     children(spec as Draft, list).flatMap((container, index) => {
       const place = `${path}.${list}[${index}]`;
       const mounts = children(container, 'volumeMounts').flatMap((mount, at): readonly FieldError[] =>
         volumes.has(mount['name'])
           ? []
-          : [
-              {
-                type: 'invalid',
-                field: `${place}.volumeMounts[${at}].name`,
-                value: mount['name'],
-                detail: 'not found',
-              },
-            ],
+          : [{ type: 'not-found', field: `${place}.volumeMounts[${at}].name`, value: mount['name'] }],
       );
-      return [...required(container, 'name', place), ...required(container, 'image', place), ...mounts];
+      const variables = children(container, 'env').flatMap((variable, at) =>
+        required(variable, 'name', `${place}.env[${at}]`),
+      );
+      const own = [...required(container, 'name', place), ...required(container, 'image', place)];
+      return [...own, ...variables, ...mounts];
     }),
   );
+  return [...sources, ...containers];
+}
+
+/** A volume has one source. Merging leaves two when an apply replaces a source that had defaults. */
+function validateVolumes(spec: unknown, path: string): readonly FieldError[] {
+  return children(spec as Draft, 'volumes').flatMap((volume, index) => {
+    const sources = Object.keys(volume).filter((field) => field !== 'name');
+    const late = sources.filter((field) => LATE_SOURCES.has(field));
+    const extra = [...sources.filter((field) => !LATE_SOURCES.has(field)), ...late].slice(1);
+    return extra.map(
+      (field): FieldError => ({
+        type: 'forbidden',
+        field: `${path}.volumes[${index}].${field}`,
+        detail: 'may not specify more than 1 volume type',
+      }),
+    );
+  });
+}
+
+/** Sources that the API server looks at after all the others. */
+const LATE_SOURCES = new Set(['configMap', 'downwardAPI', 'projected', 'csi', 'ephemeral']);
+
+function goLabels(labels: unknown): string {
+  if (!isRecord(labels)) return 'map[string]string(nil)';
+  const entries = Object.entries(labels).map(
+    ([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`,
+  );
+  return `map[string]string{${entries.join(', ')}}`;
+}
+
+function goSelector(selector: unknown): string {
+  const labels = goLabels(at(selector, 'matchLabels'));
+  return `v1.LabelSelector{MatchLabels:${labels}, MatchExpressions:[]v1.LabelSelectorRequirement(nil)}`;
+}
+
+function fixedSelector(live: SandboxObject, next: DraftObject): readonly FieldError[] {
+  const selector = at(next, 'spec', 'selector');
+  if (isDeepStrictEqual(at(live, 'spec', 'selector'), selector)) return [];
+  const shown = goSelector(selector);
+  return [{ type: 'invalid', field: 'spec.selector', value: selector, shown, detail: FIELD_IMMUTABLE }];
 }
 
 function validateBinding(object: DraftObject): readonly FieldError[] {
@@ -147,7 +189,14 @@ function immutable(...path: readonly string[]): UpdateRule {
   return (live, next) =>
     isDeepStrictEqual(at(live, ...path), at(next, ...path))
       ? []
-      : [{ type: 'invalid', field: path.join('.'), value: at(next, ...path) ?? null, detail: FIELD_IMMUTABLE }];
+      : [
+          {
+            type: 'invalid',
+            field: path.join('.'),
+            value: at(next, ...path) ?? null,
+            detail: FIELD_IMMUTABLE,
+          },
+        ];
 }
 
 function frozen(detail: string, ...path: readonly string[]): UpdateRule {
@@ -194,9 +243,13 @@ function clusterIp(live: SandboxObject, next: DraftObject): readonly FieldError[
   const after = at(next, 'spec', 'clusterIP');
   const kept = before === undefined || before === '' || before === after;
   if (kept || at(next, 'spec', 'type') === 'ExternalName') return [];
-  return [
-    { type: 'invalid', field: 'spec.clusterIPs[0]', value: [after], detail: 'may not change once set' },
-  ];
+  const field = 'spec.clusterIPs[0]';
+  if (after === undefined) {
+    const detail = 'primary clusterIP can not be unset';
+    return [{ type: 'invalid', field, value: null, shown: '[]string(nil)', detail }];
+  }
+  const shown = `[]string{${JSON.stringify(after)}}`;
+  return [{ type: 'invalid', field, value: [after], shown, detail: 'may not change once set' }];
 }
 
 const CLAIM_TEXT = 'is immutable after creation except resources.requests for bound claims';
@@ -206,18 +259,24 @@ const FROZEN: Readonly<Record<string, readonly UpdateRule[]>> = {
   '/Secret': [immutable('type'), sealed('data')],
   '/Service': [clusterIp],
   '/PersistentVolumeClaim': [
-    ...['accessModes', 'storageClassName', 'volumeMode', 'selector', 'dataSource'].map((field): UpdateRule => {
-      return (live, next) =>
-        isDeepStrictEqual(at(live, 'spec', field), at(next, 'spec', field))
-          ? []
-          : [{ type: 'forbidden', field: 'spec', detail: CLAIM_TEXT }];
-    }),
+    ...['accessModes', 'storageClassName', 'volumeMode', 'selector', 'dataSource'].map(
+      (field): UpdateRule => {
+        return (live, next) =>
+          isDeepStrictEqual(at(live, 'spec', field), at(next, 'spec', field))
+            ? []
+            : [{ type: 'forbidden', field: 'spec', detail: CLAIM_TEXT }];
+      },
+    ),
   ],
-  'apps/Deployment': [immutable('spec', 'selector')],
-  'apps/DaemonSet': [immutable('spec', 'selector')],
-  'apps/ReplicaSet': [immutable('spec', 'selector')],
+  'apps/Deployment': [fixedSelector],
+  'apps/DaemonSet': [fixedSelector],
+  'apps/ReplicaSet': [fixedSelector],
   'apps/StatefulSet': [statefulSpec],
-  'batch/Job': [immutable('spec', 'selector'), immutable('spec', 'template'), immutable('spec', 'completions')],
+  'batch/Job': [
+    immutable('spec', 'selector'),
+    immutable('spec', 'template'),
+    immutable('spec', 'completions'),
+  ],
   'rbac.authorization.k8s.io/RoleBinding': [roleRef],
   'rbac.authorization.k8s.io/ClusterRoleBinding': [roleRef],
   'scheduling.k8s.io/PriorityClass': [frozen('may not be changed in an update.', 'value')],

@@ -24,6 +24,8 @@ export interface MapAtom {
   readonly name?: string;
   readonly fields: ReadonlyMap<string, TypeRef>;
   readonly required: ReadonlySet<string>;
+  /** Defaults of fields that may be keys of an associative list. */
+  readonly defaults?: ReadonlyMap<string, unknown>;
   /** Type of the values whose key is not in `fields`; absent: such a key is not declared in the schema. */
   readonly element?: TypeRef;
 }

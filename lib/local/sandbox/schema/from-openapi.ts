@@ -1,13 +1,5 @@
 import { isRecord } from '../objects/sandbox-object.ts';
-import {
-  anyAtomic,
-  anyDeduced,
-  listOf,
-  type MapAtom,
-  mapOf,
-  scalar,
-  type TypeRef,
-} from './atom.ts';
+import { anyAtomic, anyDeduced, listOf, type MapAtom, mapOf, scalar, type TypeRef } from './atom.ts';
 import { metadataSchema } from './builtin.ts';
 
 type JsonSchema = Readonly<Record<string, unknown>>;
@@ -47,7 +39,7 @@ function typeOf(schema: unknown): TypeRef {
     case 'array':
       return listType(schema);
     case 'object':
-      return objectType(schema, preserves);
+      return objectType(schema);
     default:
       return preserves ? anyDeduced : anyAtomic;
   }
@@ -61,7 +53,8 @@ function listType(schema: JsonSchema): TypeRef {
   return listOf(element, type === 'set' ? 'set' : 'atomic');
 }
 
-function objectType(schema: JsonSchema, preserves: boolean): TypeRef {
+/** Without properties it is a map, and each of its values is owned as a whole, preserved or not. */
+function objectType(schema: JsonSchema): TypeRef {
   const atomic = schema['x-kubernetes-map-type'] === 'atomic';
   if (isRecord(schema['properties'])) {
     let atom: MapAtom | undefined;
@@ -72,14 +65,17 @@ function objectType(schema: JsonSchema, preserves: boolean): TypeRef {
   }
   const values = schema['additionalProperties'];
   if (isRecord(values)) return mapOf(typeOf(values), atomic);
-  if (preserves) return anyDeduced;
   return mapOf(anyAtomic, atomic);
 }
 
 function structOf(schema: JsonSchema, more: Readonly<Record<string, TypeRef>>): MapAtom {
   const fields = new Map<string, TypeRef>();
+  const defaults = new Map<string, unknown>();
   const properties = isRecord(schema['properties']) ? schema['properties'] : {};
-  for (const [name, property] of Object.entries(properties)) fields.set(name, typeOf(property));
+  for (const [name, property] of Object.entries(properties)) {
+    fields.set(name, typeOf(property));
+    if (isRecord(property) && property['default'] !== undefined) defaults.set(name, property['default']);
+  }
   for (const [name, type] of Object.entries(more)) fields.set(name, type);
   const preserves = schema['x-kubernetes-preserve-unknown-fields'] === true;
   return {
@@ -87,6 +83,7 @@ function structOf(schema: JsonSchema, more: Readonly<Record<string, TypeRef>>): 
     atomic: schema['x-kubernetes-map-type'] === 'atomic',
     fields,
     required: NOTHING_REQUIRED,
+    defaults,
     ...(preserves ? { element: anyDeduced } : {}),
   };
 }

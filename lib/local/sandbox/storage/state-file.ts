@@ -27,9 +27,13 @@ export async function readStateFile(path: string): Promise<StoreContent | undefi
     throw error;
   }
   const refuse = (why: string, cause?: unknown): never => {
-    throw new HoldfastError('state-schema', `sandbox state ${path}: ${why}; move the file away to start empty`, {
-      cause,
-    });
+    throw new HoldfastError(
+      'state-schema',
+      `sandbox state ${path}: ${why}; move the file away to start empty`,
+      {
+        cause,
+      },
+    );
   };
   let parsed: unknown;
   try {

@@ -7,17 +7,32 @@ const POD_TEMPLATE = {
 };
 const SELECTOR = { matchLabels: { app: 'x' } };
 
-function dryCreate(path: string, apiVersion: string, kind: string, fields: Readonly<Record<string, unknown>>): Step {
+function dryCreate(
+  path: string,
+  apiVersion: string,
+  kind: string,
+  fields: Readonly<Record<string, unknown>>,
+): Step {
   const body = { apiVersion, kind, metadata: { name: 'x' }, ...fields };
   return { request: `POST ${path}?dryRun=All&fieldManager=maker`, body };
 }
 
-function dryApply(path: string, apiVersion: string, kind: string, fields: Readonly<Record<string, unknown>>): Step {
+function dryApply(
+  path: string,
+  apiVersion: string,
+  kind: string,
+  fields: Readonly<Record<string, unknown>>,
+): Step {
   const body = { apiVersion, kind, metadata: { name: 'x' }, ...fields };
   return { request: `PATCH ${path}/x?dryRun=All&fieldManager=maker`, type: 'apply', body };
 }
 
-function both(path: string, apiVersion: string, kind: string, fields: Readonly<Record<string, unknown>>): readonly Step[] {
+function both(
+  path: string,
+  apiVersion: string,
+  kind: string,
+  fields: Readonly<Record<string, unknown>>,
+): readonly Step[] {
   return [dryCreate(path, apiVersion, kind, fields), dryApply(path, apiVersion, kind, fields)];
 }
 
@@ -66,7 +81,11 @@ export const KINDS: readonly Sequence[] = [
               host: 'example.com',
               http: {
                 paths: [
-                  { path: '/', pathType: 'Prefix', backend: { service: { name: 'x', port: { number: 80 } } } },
+                  {
+                    path: '/',
+                    pathType: 'Prefix',
+                    backend: { service: { name: 'x', port: { number: 80 } } },
+                  },
                 ],
               },
             },
@@ -83,9 +102,15 @@ export const KINDS: readonly Sequence[] = [
     steps: [
       ...both(core('serviceaccounts'), 'v1', 'ServiceAccount', { automountServiceAccountToken: false }),
       ...both(core('persistentvolumeclaims'), 'v1', 'PersistentVolumeClaim', {
-        spec: { accessModes: ['ReadWriteOnce'], storageClassName: '', resources: { requests: { storage: '1024Mi' } } },
+        spec: {
+          accessModes: ['ReadWriteOnce'],
+          storageClassName: '',
+          resources: { requests: { storage: '1024Mi' } },
+        },
       }),
-      ...both(core('resourcequotas'), 'v1', 'ResourceQuota', { spec: { hard: { pods: 5, 'requests.cpu': '0.5' } } }),
+      ...both(core('resourcequotas'), 'v1', 'ResourceQuota', {
+        spec: { hard: { pods: 5, 'requests.cpu': '0.5' } },
+      }),
       ...both(core('limitranges'), 'v1', 'LimitRange', {
         spec: { limits: [{ type: 'Container', default: { cpu: '100m' }, defaultRequest: { cpu: '100m' } }] },
       }),
@@ -101,22 +126,34 @@ export const KINDS: readonly Sequence[] = [
       ...both(group('rbac.authorization.k8s.io/v1', 'roles'), 'rbac.authorization.k8s.io/v1', 'Role', {
         rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }],
       }),
-      ...both(group('rbac.authorization.k8s.io/v1', 'rolebindings'), 'rbac.authorization.k8s.io/v1', 'RoleBinding', {
-        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'x' },
-        subjects: [
-          { kind: 'ServiceAccount', name: 'x', namespace: 'default' },
-          { kind: 'User', name: 'u' },
-        ],
-      }),
-      ...both('/apis/rbac.authorization.k8s.io/v1/clusterroles', 'rbac.authorization.k8s.io/v1', 'ClusterRole', {
-        rules: [],
-      }),
+      ...both(
+        group('rbac.authorization.k8s.io/v1', 'rolebindings'),
+        'rbac.authorization.k8s.io/v1',
+        'RoleBinding',
+        {
+          roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'x' },
+          subjects: [
+            { kind: 'ServiceAccount', name: 'x', namespace: 'default' },
+            { kind: 'User', name: 'u' },
+          ],
+        },
+      ),
+      ...both(
+        '/apis/rbac.authorization.k8s.io/v1/clusterroles',
+        'rbac.authorization.k8s.io/v1',
+        'ClusterRole',
+        {
+          rules: [],
+        },
+      ),
     ],
   },
   {
     name: 'kinds-cluster',
     steps: [
-      ...both('/apis/scheduling.k8s.io/v1/priorityclasses', 'scheduling.k8s.io/v1', 'PriorityClass', { value: 10 }),
+      ...both('/apis/scheduling.k8s.io/v1/priorityclasses', 'scheduling.k8s.io/v1', 'PriorityClass', {
+        value: 10,
+      }),
       ...both('/apis/storage.k8s.io/v1/storageclasses', 'storage.k8s.io/v1', 'StorageClass', {
         provisioner: 'example.com/none',
       }),
@@ -135,7 +172,14 @@ export const KINDS: readonly Sequence[] = [
               clientConfig: { service: { name: 'x', namespace: 'default' } },
               admissionReviewVersions: ['v1'],
               sideEffects: 'None',
-              rules: [{ apiGroups: ['example.com'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['xs'] }],
+              rules: [
+                {
+                  apiGroups: ['example.com'],
+                  apiVersions: ['v1'],
+                  operations: ['CREATE'],
+                  resources: ['xs'],
+                },
+              ],
             },
           ],
         },
@@ -145,8 +189,8 @@ export const KINDS: readonly Sequence[] = [
   },
   {
     name: 'quantities',
-    steps: ['1', '1000m', '0.5', '1.5Gi', '1024Ki', '1e3', '1500', '0.1Mi', '100000k', '12E', '0'].map((value) =>
-      dryCreate(core('resourcequotas'), 'v1', 'ResourceQuota', { spec: { hard: { cpu: value } } }),
+    steps: ['1', '1000m', '0.5', '1.5Gi', '1024Ki', '1e3', '1500', '0.1Mi', '100000k', '12E', '0'].map(
+      (value) => dryCreate(core('resourcequotas'), 'v1', 'ResourceQuota', { spec: { hard: { cpu: value } } }),
     ),
   },
 ];

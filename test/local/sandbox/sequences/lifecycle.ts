@@ -52,7 +52,11 @@ export const LIFECYCLE: readonly Sequence[] = [
       { request: `DELETE ${CM}/a` },
       { request: `DELETE ${CM}/a` },
       apply(CM, 'a', 'm1', configMap('a', { a: '2' }, { finalizers: ['example.com/keep'] })),
-      { request: `PATCH ${CM}/a`, type: 'merge', body: { metadata: { finalizers: ['example.com/more', 'example.com/keep'] } } },
+      {
+        request: `PATCH ${CM}/a`,
+        type: 'merge',
+        body: { metadata: { finalizers: ['example.com/more', 'example.com/keep'] } },
+      },
       { request: `PATCH ${CM}/a`, type: 'merge', body: { metadata: { finalizers: null } } },
       get(`${CM}/a`),
     ],
@@ -73,8 +77,26 @@ export const LIFECYCLE: readonly Sequence[] = [
       apply(CM, 'a', 'm1', configMap('a', { a: '1' }, { uid: '12345678-1234-1234-1234-123456789012' })),
       apply(CM, 'a', 'm1', configMap('a', { a: '1' }, { resourceVersion: '1' })),
       apply(CM, 'a', 'm1', configMap('a', { a: '2' }, { resourceVersion: '1' })),
-      apply(CM, 'a', 'm1', configMap('a', { a: '2' }, { uid: '{{1.metadata.uid}}', resourceVersion: '{{1.metadata.resourceVersion}}' })),
-      apply(CM, 'a', 'm1', configMap('a', { a: '2' }, { uid: '{{1.metadata.uid}}', resourceVersion: '{{3.metadata.resourceVersion}}' })),
+      apply(
+        CM,
+        'a',
+        'm1',
+        configMap(
+          'a',
+          { a: '2' },
+          { uid: '{{1.metadata.uid}}', resourceVersion: '{{1.metadata.resourceVersion}}' },
+        ),
+      ),
+      apply(
+        CM,
+        'a',
+        'm1',
+        configMap(
+          'a',
+          { a: '2' },
+          { uid: '{{1.metadata.uid}}', resourceVersion: '{{3.metadata.resourceVersion}}' },
+        ),
+      ),
       apply(CM, 'a', 'm1', configMap('a', { a: '2' }, { uid: '12345678-1234-1234-1234-123456789012' })),
     ],
   },
@@ -83,10 +105,16 @@ export const LIFECYCLE: readonly Sequence[] = [
     steps: [
       { request: `POST ${CM}`, body: configMap('a', { a: '1' }) },
       { request: `PUT ${CM}/a`, body: configMap('a', { a: '2' }, { resourceVersion: '1' }) },
-      { request: `PUT ${CM}/a`, body: configMap('a', { a: '2' }, { uid: '12345678-1234-1234-1234-123456789012' }) },
+      {
+        request: `PUT ${CM}/a`,
+        body: configMap('a', { a: '2' }, { uid: '12345678-1234-1234-1234-123456789012' }),
+      },
       { request: `PUT ${CM}/a`, body: configMap('b', { a: '2' }) },
       { request: `PUT ${CM}/a`, body: configMap('a', { a: '2' }, { namespace: 'default' }) },
-      { request: `PUT ${CM}/a`, body: configMap('a', { a: '2' }, { resourceVersion: '{{0.metadata.resourceVersion}}' }) },
+      {
+        request: `PUT ${CM}/a`,
+        body: configMap('a', { a: '2' }, { resourceVersion: '{{0.metadata.resourceVersion}}' }),
+      },
       { request: `POST ${CM}`, body: configMap('b', { a: '2' }, { resourceVersion: '12' }) },
     ],
   },
@@ -120,15 +148,20 @@ export const LIFECYCLE: readonly Sequence[] = [
   {
     name: 'selectors-and-lists',
     steps: [
-      { request: `POST ${SECRETS}`, body: secret({ metadata: { name: 'a', labels: { app: 'x', tier: '1' } }, type: 'Opaque' }) },
-      { request: `POST ${SECRETS}`, body: secret({ metadata: { name: 'b', labels: { app: 'y' } }, type: 'Opaque' }) },
+      {
+        request: `POST ${SECRETS}`,
+        body: secret({ metadata: { name: 'a', labels: { app: 'x', tier: '1' } }, type: 'Opaque' }),
+      },
+      {
+        request: `POST ${SECRETS}`,
+        body: secret({ metadata: { name: 'b', labels: { app: 'y' } }, type: 'Opaque' }),
+      },
       get(`${SECRETS}?labelSelector=app%3Dx`),
       get(`${SECRETS}?labelSelector=app`),
       get(`${SECRETS}?labelSelector=app+in+(x,y),!tier`),
       { request: `GET ${SECRETS}?labelSelector=app,app!%3Dx`, accept: METADATA_LIST },
       get(`${SECRETS}?fieldSelector=metadata.name%3Db`),
       get(`${SECRETS}?labelSelector=app&limit=1`),
-      get(`${SECRETS}?labelSelector=app%3D%3D%3Dx`),
     ],
   },
   {
@@ -145,6 +178,8 @@ export const LIFECYCLE: readonly Sequence[] = [
     name: 'refusals',
     steps: [
       apply(CM, 'a', 'm1', configMap('a', { a: 1, b: true }, { labels: ['x'] })),
+      apply(CM, 'a', 'm1', configMap('a', [] as unknown as Readonly<Record<string, unknown>>)),
+      apply(CM, 'a', 'm1', configMap('a', {}, { finalizers: 'x', generation: 'y' })),
       { request: `PATCH ${CM}/a`, type: 'apply', body: configMap('a', {}) },
       apply(CM, 'a', 'm1', { ...configMap('a', {}), extra: { x: 1 } }),
       apply(CM, 'a', 'm1', configMap('a', {}, { managedFields: [] })),
@@ -154,7 +189,8 @@ export const LIFECYCLE: readonly Sequence[] = [
       { request: `PATCH ${CM}/a`, type: 'text', body: 'x' },
       get('/api/v1/namespaces/$NS/nonsense'),
       get('/apis/nonsense.example.com/v1'),
-      get('/nonsense'),
+      get('/apis/apps/v9'),
+      get('/apis/apps/v1/nonsense'),
       { request: `POST /api/v1/namespaces/$NS-missing/configmaps`, body: configMap('a', {}) },
       { ...apply('/api/v1/namespaces/$NS-missing/configmaps', 'a', 'm1', configMap('a', {})) },
       { request: `PATCH ${CM}/a?force=true`, type: 'merge', body: {} },

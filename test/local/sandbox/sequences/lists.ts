@@ -18,14 +18,24 @@ export const LISTS: readonly Sequence[] = [
   {
     name: 'service-ports-merge',
     steps: [
-      apply(SERVICES, 's', 'm1', service('s', { selector: { app: 's' }, ports: [{ port: 80, protocol: 'TCP', name: 'http' }] })),
+      apply(
+        SERVICES,
+        's',
+        'm1',
+        service('s', { selector: { app: 's' }, ports: [{ port: 80, protocol: 'TCP', name: 'http' }] }),
+      ),
       apply(
         SERVICES,
         's',
         'm2',
         service('s', { ports: [{ port: 443, protocol: 'TCP', name: 'https', targetPort: 'tls' }] }),
       ),
-      apply(SERVICES, 's', 'm1', service('s', { selector: { app: 's' }, ports: [{ port: 80, protocol: 'TCP', name: 'web' }] })),
+      apply(
+        SERVICES,
+        's',
+        'm1',
+        service('s', { selector: { app: 's' }, ports: [{ port: 80, protocol: 'TCP', name: 'web' }] }),
+      ),
       apply(
         SERVICES,
         's',
@@ -44,7 +54,12 @@ export const LISTS: readonly Sequence[] = [
         SERVICES,
         's',
         'm1',
-        service('s', { ports: [{ port: 80, protocol: 'TCP' }, { port: 80, protocol: 'TCP' }] }),
+        service('s', {
+          ports: [
+            { port: 80, protocol: 'TCP' },
+            { port: 80, protocol: 'TCP' },
+          ],
+        }),
       ),
       { request: `POST ${SERVICES}`, body: service('s', { ports: [{ port: 80 }], selector: { app: 's' } }) },
       get(`${SERVICES}/s`),
@@ -55,21 +70,46 @@ export const LISTS: readonly Sequence[] = [
     steps: [
       { request: `POST ${SERVICES}`, body: service('np', { type: 'NodePort', ports: [{ port: 80 }] }) },
       { request: `POST ${SERVICES}`, body: service('headless', { clusterIP: 'None', selector: { a: 'b' } }) },
-      { request: `POST ${SERVICES}`, body: service('ext', { type: 'ExternalName', externalName: 'example.com' }) },
-      { request: `POST ${SERVICES}`, body: service('none', { selector: { a: 'b' } }) },
       {
-        request: `PUT ${SERVICES}/np`,
-        body: service('np', { type: 'NodePort', ports: [{ port: 80, targetPort: 8080 }, { port: 81, name: 'b' }] }),
+        request: `POST ${SERVICES}`,
+        body: service('ext', { type: 'ExternalName', externalName: 'example.com' }),
       },
+      { request: `POST ${SERVICES}`, body: service('none', { selector: { a: 'b' } }) },
       {
         request: `PUT ${SERVICES}/np`,
         body: service('np', {
           type: 'NodePort',
           ports: [
-            { port: 80, targetPort: 8080, name: 'a' },
+            { port: 80, targetPort: 8080 },
             { port: 81, name: 'b' },
           ],
         }),
+      },
+      {
+        request: `PATCH ${SERVICES}/np?fieldManager=hand`,
+        type: 'merge',
+        body: {
+          spec: {
+            ports: [
+              { port: 80, targetPort: 8080, name: 'a' },
+              { port: 81, name: 'b' },
+            ],
+          },
+        },
+      },
+      { request: `PATCH ${SERVICES}/np`, type: 'merge', body: { spec: { clusterIP: '10.0.0.255' } } },
+      {
+        request: `PATCH ${SERVICES}/np?fieldManager=hand`,
+        type: 'strategic',
+        body: {
+          spec: {
+            ports: [
+              { port: 81, targetPort: 'x' },
+              { port: 82, name: 'c' },
+              { port: 80, $patch: 'delete' },
+            ],
+          },
+        },
       },
     ],
   },
@@ -77,7 +117,12 @@ export const LISTS: readonly Sequence[] = [
     name: 'deployment-env-and-ports',
     anyTime: true,
     steps: [
-      apply(DEPLOYMENTS, 'web', 'm1', deployment('web', { env: env({ A: '1', B: '2' }), ports: [{ containerPort: 80, protocol: 'TCP' }] })),
+      apply(
+        DEPLOYMENTS,
+        'web',
+        'm1',
+        deployment('web', { env: env({ A: '1', B: '2' }), ports: [{ containerPort: 80, protocol: 'TCP' }] }),
+      ),
       settled,
       dryApply('web', 'm2', {
         apiVersion: 'apps/v1',
@@ -88,7 +133,16 @@ export const LISTS: readonly Sequence[] = [
       dryApply('web', 'm2', deployment('web', { env: env({ B: '9' }) })),
       dryApply('web', 'm1', deployment('web', { env: env({ B: '2', Z: '0' }) })),
       dryApply('web', 'm1', deployment('web', { image: 'nginx:1.26', command: ['run', 'this'] })),
-      dryApply('web', 'm1', deployment('web', { ports: [{ containerPort: 80, protocol: 'TCP' }, { containerPort: 80, protocol: 'UDP' }] })),
+      dryApply(
+        'web',
+        'm1',
+        deployment('web', {
+          ports: [
+            { containerPort: 80, protocol: 'TCP' },
+            { containerPort: 80, protocol: 'UDP' },
+          ],
+        }),
+      ),
     ],
   },
   {
@@ -101,10 +155,16 @@ export const LISTS: readonly Sequence[] = [
         'm1',
         deployment(
           'web',
-          { volumeMounts: [{ name: 'v', mountPath: '/v' }], resources: { requests: { cpu: '1000m', memory: '1024Mi' } } },
+          {
+            volumeMounts: [{ name: 'v', mountPath: '/v' }],
+            resources: { requests: { cpu: '1000m', memory: '1024Mi' } },
+          },
           {},
           {
-            volumes: [{ name: 'v', emptyDir: {} }, { name: 'c', configMap: { name: 'c' } }],
+            volumes: [
+              { name: 'v', emptyDir: {} },
+              { name: 'c', configMap: { name: 'c' } },
+            ],
             imagePullSecrets: [{ name: 'p' }],
             tolerations: [{ key: 'k', operator: 'Exists' }],
             nodeSelector: { disk: 'ssd' },
@@ -119,11 +179,20 @@ export const LISTS: readonly Sequence[] = [
         metadata: { name: 'web', labels: { team: 'a' } },
         spec: { template: { spec: { containers: [{ name: 'sidecar', image: 'busybox' }] } } },
       }),
-      dryApply('web', 'm1', deployment('web', {}, {}, { volumes: [{ name: 'c', secret: { secretName: 's' } }] })),
+      dryApply(
+        'web',
+        'm1',
+        deployment('web', {}, {}, { volumes: [{ name: 'c', secret: { secretName: 's' } }] }),
+      ),
       dryApply(
         'web',
         'm2',
-        deployment('web', { resources: { requests: { cpu: 2 } } }, {}, { tolerations: [{ key: 'x', operator: 'Exists' }] }),
+        deployment(
+          'web',
+          { resources: { requests: { cpu: 2 } } },
+          {},
+          { tolerations: [{ key: 'x', operator: 'Exists' }] },
+        ),
       ),
     ],
   },
@@ -191,12 +260,33 @@ export const LISTS: readonly Sequence[] = [
     ],
   },
   {
+    name: 'selector-is-immutable',
+    anyTime: true,
+    steps: [
+      apply(DEPLOYMENTS, 'web', 'm1', deployment('web', {})),
+      settled,
+      {
+        request: `PATCH ${DEPLOYMENTS}/web?dryRun=All`,
+        type: 'merge',
+        body: {
+          spec: { selector: { matchLabels: { app: 'z' } }, template: { metadata: { labels: { app: 'z' } } } },
+        },
+      },
+    ],
+  },
+  {
     name: 'deployment-invalid',
     steps: [
       { request: `POST ${DEPLOYMENTS}`, body: deployment('web', { image: '' }) },
       apply(DEPLOYMENTS, 'web', 'm1', deployment('web', {}, { selector: { matchLabels: { app: 'other' } } })),
-      apply(DEPLOYMENTS, 'web', 'm1', { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' } }),
-      apply(DEPLOYMENTS, 'web', 'm1', deployment('web', { imagee: 'x', env: [{ value: '1' }] }, { replicas: 'two' })),
+      apply(DEPLOYMENTS, 'web', 'm1', {
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata: { name: 'web' },
+      }),
+      apply(DEPLOYMENTS, 'web', 'm1', deployment('web', { imagee: 'x' }, { replicas: 'two', paused: 'yes' })),
+      apply(DEPLOYMENTS, 'web', 'm1', deployment('web', { env: [{ value: '1' }] })),
+      apply(DEPLOYMENTS, 'web', 'm1', deployment('web', { env: [{ name: 'A' }, { name: 'A', value: '1' }] })),
       apply(DEPLOYMENTS, 'web', 'm1', deployment('web', { volumeMounts: [{ name: 'v', mountPath: '/v' }] })),
     ],
   },

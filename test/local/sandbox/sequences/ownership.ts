@@ -47,7 +47,11 @@ export const OWNERSHIP: readonly Sequence[] = [
   {
     name: 'apply-conflicts-with-updater',
     steps: [
-      { request: `POST ${CM}`, body: configMap('a', { a: '1', b: '2' }, { labels: { x: '1' } }), agent: 'kubectl/v1.32.4' },
+      {
+        request: `POST ${CM}`,
+        body: configMap('a', { a: '1', b: '2' }, { labels: { x: '1' } }),
+        agent: 'kubectl/v1.32.4',
+      },
       apply(CM, 'a', 'm1', configMap('a', { a: '9' }, { labels: { x: '9' } })),
       apply(CM, 'a', 'm1', configMap('a', { a: '9' }, { labels: { x: '9' } }), '&force=true'),
       apply(CM, 'a', 'm1', configMap('a', { b: '2' })),
@@ -85,6 +89,21 @@ export const OWNERSHIP: readonly Sequence[] = [
     ],
   },
   {
+    name: 'times',
+    steps: [
+      apply(CM, 'a', 'm1', configMap('a', { a: '1' })),
+      apply(CM, 'a', 'm2', configMap('a', { a: '1' })),
+      apply(CM, 'a', 'm2', configMap('a', { a: '2' }), '&force=true'),
+      apply(CM, 'a', 'm2', configMap('a', { a: '3' })),
+      apply(CM, 'a', 'm2', configMap('a', { a: '3' })),
+      ...[{ b: '1' }, { b: '2' }, { b: '3', a: '4' }, { b: null, a: '5' }, { a: null }].map((data) => ({
+        request: `PATCH ${CM}/a?fieldManager=hand`,
+        type: 'merge' as const,
+        body: { data },
+      })),
+    ],
+  },
+  {
     name: 'merge-patch',
     steps: [
       { request: `POST ${CM}?fieldManager=maker`, body: configMap('a', { a: '1' }) },
@@ -94,11 +113,18 @@ export const OWNERSHIP: readonly Sequence[] = [
         body: { metadata: { labels: { l: '1' } }, data: { b: '2', a: null } },
       },
       { request: `PATCH ${CM}/a?fieldManager=hand`, type: 'merge', body: { data: { b: '2' } } },
-      { request: `PATCH ${CM}/a?fieldManager=hand`, type: 'merge', body: { metadata: { resourceVersion: '1' } } },
       {
         request: `PATCH ${CM}/a?fieldManager=hand`,
         type: 'merge',
-        body: { metadata: { uid: '{{0.metadata.uid}}', resourceVersion: '{{2.metadata.resourceVersion}}' }, data: { d: '4' } },
+        body: { metadata: { resourceVersion: '1' } },
+      },
+      {
+        request: `PATCH ${CM}/a?fieldManager=hand`,
+        type: 'merge',
+        body: {
+          metadata: { uid: '{{0.metadata.uid}}', resourceVersion: '{{2.metadata.resourceVersion}}' },
+          data: { d: '4' },
+        },
       },
       { request: `PATCH ${CM}/missing`, type: 'merge', body: { data: {} } },
     ],
@@ -117,12 +143,34 @@ export const OWNERSHIP: readonly Sequence[] = [
           { op: 'remove', path: '/data/b' },
         ],
       },
+      {
+        request: `PATCH ${CM}/a`,
+        type: 'json-patch',
+        body: [
+          { op: 'test', path: '/data/a', value: '1' },
+          { op: 'replace', path: '/data/a', value: '7' },
+          { op: 'copy', from: '/data/a', path: '/data/c' },
+          { op: 'move', from: '/data/b', path: '/data/d' },
+          { op: 'add', path: '/metadata/finalizers', value: ['example.com/b'] },
+          { op: 'add', path: '/metadata/finalizers/0', value: 'example.com/a' },
+          { op: 'add', path: '/metadata/finalizers/-', value: 'example.com/c' },
+          { op: 'remove', path: '/metadata/finalizers/1' },
+        ],
+      },
+      { request: `PATCH ${CM}/a`, type: 'json-patch', body: [{ op: 'test', path: '/data/a', value: '1' }] },
+      { request: `PATCH ${CM}/a`, type: 'json-patch', body: [{ op: 'remove', path: '/data/missing' }] },
+      { request: `PATCH ${CM}/a`, type: 'merge', body: { metadata: { finalizers: null } } },
     ],
   },
   {
     name: 'strategic-merge-labels',
     steps: [
-      apply(CM, 'a', 'm1', configMap('a', { a: '1' }, { labels: { x: '1' }, finalizers: ['example.com/one'] })),
+      apply(
+        CM,
+        'a',
+        'm1',
+        configMap('a', { a: '1' }, { labels: { x: '1' }, finalizers: ['example.com/one'] }),
+      ),
       {
         request: `PATCH ${CM}/a?fieldManager=kubectl-label`,
         type: 'strategic',

@@ -23,7 +23,8 @@ export function normalise(answers: readonly StepAnswer[], run: RunNames): readon
   const places = new Map<string, string>();
   const place = (kind: string, value: unknown): string => {
     const key = `${kind}:${String(value)}`;
-    if (!places.has(key)) places.set(key, `${kind}-${[...places.keys()].filter((k) => k.startsWith(kind)).length + 1}`);
+    if (!places.has(key))
+      places.set(key, `${kind}-${[...places.keys()].filter((k) => k.startsWith(kind)).length + 1}`);
     return places.get(key) ?? '';
   };
 
@@ -31,15 +32,20 @@ export function normalise(answers: readonly StepAnswer[], run: RunNames): readon
     if (Array.isArray(value)) return value.map((item) => walk(item, field, parent));
     if (typeof value === 'object' && value !== null) {
       const isList = Array.isArray((value as { items?: unknown }).items);
+      const context = field === 'metadata' && parent === 'list' ? 'list' : '';
       return Object.fromEntries(
-        Object.entries(value).map(([key, child]) => [key, walk(child, key, isList && key === 'metadata' ? 'list' : field)]),
+        Object.entries(value).map(([key, child]) => [key, walk(child, key, isList ? 'list' : context)]),
       );
     }
     if (field === 'resourceVersion' && typeof value === 'string') {
       return parent === 'list' ? 'list-version' : (versions.get(value) ?? value);
     }
-    if (field === 'continue' && typeof value === 'string') return 'continue-token';
-    if ((field === 'clusterIP' || field === 'clusterIPs') && typeof value === 'string' && value.startsWith('10.')) {
+    if (field === 'continue' && typeof value === 'string' && value !== '') return 'continue-token';
+    if (
+      (field === 'clusterIP' || field === 'clusterIPs') &&
+      typeof value === 'string' &&
+      value.startsWith('10.')
+    ) {
       return place('ip', value);
     }
     if (field === 'nodePort') return place('port', value);
@@ -52,6 +58,10 @@ export function normalise(answers: readonly StepAnswer[], run: RunNames): readon
       .replaceAll(run.suffix, '$SUFFIX')
       .replaceAll(UUID, (uid) => uids.get(uid) ?? uid)
       .replaceAll(TIME, (time) => (run.anyTime ? 'some-time' : (times.get(time) ?? time)))
+      .replaceAll(
+        /in record \((\d+)\)/g,
+        (_, version) => `in record (${versions.get(String(version)) ?? version})`,
+      )
       .replaceAll(TEMPLATE_HASH, '$1-$HASH');
   }
 
@@ -78,7 +88,8 @@ function resourceVersions(answers: readonly StepAnswer[]): readonly string[] {
     if (Array.isArray(value)) return value.forEach(visit);
     if (typeof value !== 'object' || value === null) return;
     const { items, metadata } = value as { items?: unknown; metadata?: { resourceVersion?: unknown } };
-    if (items === undefined && typeof metadata?.resourceVersion === 'string') found.add(metadata.resourceVersion);
+    if (items === undefined && typeof metadata?.resourceVersion === 'string')
+      found.add(metadata.resourceVersion);
     Object.values(value).forEach(visit);
   };
   for (const answer of answers) visit(answer.body);

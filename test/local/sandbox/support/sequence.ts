@@ -53,12 +53,17 @@ const MAX_TRIES = 400;
 export async function runSequence(deps: SequenceDeps, sequence: Sequence): Promise<readonly StepAnswer[]> {
   const answers: StepAnswer[] = [];
   for (const step of sequence.steps) {
-    await deps.pause('step');
+    // What is waited for happens by itself, at any moment after the last step.
+    if (step.until === undefined) await deps.pause('step');
     const request = requestOf(deps, step, answers);
     let answer = await deps.send(request);
-    for (let tries = 0; step.until !== undefined && valueAt(answer.body, step.until.path) !== step.until.equals; ) {
+    for (
+      let tries = 0;
+      step.until !== undefined && valueAt(answer.body, step.until.path) !== step.until.equals;
+    ) {
       tries += 1;
-      if (tries > MAX_TRIES) throw new Error(`${sequence.name}: ${step.request} never became ${JSON.stringify(step.until)}`);
+      if (tries > MAX_TRIES)
+        throw new Error(`${sequence.name}: ${step.request} never became ${JSON.stringify(step.until)}`);
       await deps.pause('retry');
       answer = await deps.send(request);
     }
@@ -76,7 +81,8 @@ function requestOf(deps: SequenceDeps, step: Step, answers: readonly StepAnswer[
         String(valueAt(answers[Number(index)]?.body, String(path))),
       );
   const [method = '', path = ''] = step.request.split(' ');
-  const body = step.body === undefined || typeof step.body === 'string' ? step.body : JSON.stringify(step.body);
+  const body =
+    step.body === undefined || typeof step.body === 'string' ? step.body : JSON.stringify(step.body);
   return {
     method,
     path: fill(path),
@@ -92,7 +98,10 @@ function requestOf(deps: SequenceDeps, step: Step, answers: readonly StepAnswer[
 function valueAt(value: unknown, path: string): unknown {
   let current = value;
   for (const part of path.split('.')) {
-    current = typeof current === 'object' && current !== null ? (current as Record<string, unknown>)[part] : undefined;
+    current =
+      typeof current === 'object' && current !== null
+        ? (current as Record<string, unknown>)[part]
+        : undefined;
   }
   return current;
 }
