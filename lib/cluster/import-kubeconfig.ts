@@ -1,3 +1,4 @@
+import { type Cluster, KubeConfig, type User } from '@kubernetes/client-node';
 import { parseDocument } from 'yaml';
 import type { ClusterCredential } from '../model/cluster.ts';
 import { HoldfastError } from '../model/errors.ts';
@@ -57,8 +58,9 @@ const TAKEN_CLUSTER_FIELDS = ['server', 'certificate-authority-data', 'disable-c
 /**
  * Takes one context's server, CA and credential out of a kubeconfig. Runs nothing and opens no file.
  *
- * Parsed here and not by @kubernetes/client-node, whose parser opens the file that a `token-file` names, reads
- * `insecure-skip-tls-verify: "true"` as off, and drops fields that it does not know without a word.
+ * Checked here before @kubernetes/client-node reads it, and only the named context is shown to it: by itself it opens
+ * the file that a `token-file` names, reads `insecure-skip-tls-verify: "true"` as off, and drops fields that it does
+ * not know without a word.
  *
  * @throws HoldfastError `invalid-input`; never quotes the text, which holds credentials
  */
@@ -79,13 +81,41 @@ export function importKubeconfig(text: string, options: ImportOptions = {}): Imp
   refuseFields(`cluster ${quote(clusterName)}`, cluster, REFUSED_CLUSTER_FIELDS, TAKEN_CLUSTER_FIELDS);
   refuseFields(`user ${quote(userName)}`, user, REFUSED_USER_FIELDS, TAKEN_USER_FIELDS);
 
-  const caData = pem(cluster, 'certificate-authority-data', `cluster ${quote(clusterName)}`);
+  const read = readWithClient(contextName, { name: clusterName, cluster }, { name: userName, user }, context);
+  const caData = pem(read.cluster.caData, 'certificate-authority-data', `cluster ${quote(clusterName)}`);
   return {
     context: contextName,
-    endpoint: endpointOf(cluster, clusterName, options.allowLoopbackHttp ?? false),
+    endpoint: endpointOf(read.cluster, clusterName, options.allowLoopbackHttp ?? false),
     ...(caData === undefined ? {} : { caData }),
-    credential: credentialOf(user, userName),
+    credential: credentialOf(read.user, userName),
   };
+}
+
+function readWithClient(
+  contextName: string,
+  cluster: { readonly name: string; readonly cluster: Fields },
+  user: { readonly name: string; readonly user: Fields },
+  context: Fields,
+): { readonly cluster: Cluster; readonly user: User } {
+  const config = new KubeConfig();
+  try {
+    config.loadFromString(
+      JSON.stringify({
+        'current-context': contextName,
+        clusters: [cluster],
+        users: [user],
+        contexts: [{ name: contextName, context }],
+      }),
+    );
+  } catch {
+    // Its message may quote what it read.
+    throw refusal(`context ${quote(contextName)} is not complete: its cluster needs a "server"`);
+  }
+  const read = { cluster: config.getCurrentCluster(), user: config.getCurrentUser() };
+  if (read.cluster === null || read.user === null) {
+    throw refusal(`context ${quote(contextName)} must name a cluster and a user`);
+  }
+  return { cluster: read.cluster, user: read.user };
 }
 
 function parseConfig(text: string): Fields {
@@ -153,8 +183,8 @@ function refuseFields(
   }
 }
 
-function endpointOf(cluster: Fields, clusterName: string, allowLoopbackHttp: boolean): string {
-  const server = textOf(cluster['server']);
+function endpointOf(cluster: Cluster, clusterName: string, allowLoopbackHttp: boolean): string {
+  const server = textOf(cluster.server);
   if (server === undefined) {
     throw refusal(`cluster ${quote(clusterName)}: "server" must be a URL like https://host:6443`);
   }
@@ -166,11 +196,11 @@ function endpointOf(cluster: Fields, clusterName: string, allowLoopbackHttp: boo
   return `${origin}${prefix}`;
 }
 
-function credentialOf(user: Fields, userName: string): ClusterCredential {
+function credentialOf(user: User, userName: string): ClusterCredential {
   const where = `user ${quote(userName)}`;
-  const token = textOf(user['token'])?.trim();
-  const clientCertificate = pem(user, 'client-certificate-data', where);
-  const clientKey = pem(user, 'client-key-data', where);
+  const token = textOf(user.token)?.trim();
+  const clientCertificate = pem(user.certData, 'client-certificate-data', where);
+  const clientKey = pem(user.keyData, 'client-key-data', where);
   if (token !== undefined && token !== '') {
     // Header values are one line of visible characters; anything else would be refused later, less clearly.
     if (!/^[\x21-\x7e]+$/.test(token)) {
@@ -191,8 +221,7 @@ function credentialOf(user: Fields, userName: string): ClusterCredential {
   );
 }
 
-function pem(fields: Fields, field: string, where: string): string | undefined {
-  const encoded = fields[field];
+function pem(encoded: unknown, field: string, where: string): string | undefined {
   if (encoded === undefined || encoded === null || encoded === '') {
     return undefined;
   }
