@@ -138,8 +138,10 @@ export function steps(
   workers: { source: number; target: number },
 ): { name: string; next: World }[] {
   const found: { name: string; next: World }[] = [];
+  // Several times faster than structuredClone, and a world is plain JSON.
+  const copied = JSON.stringify(world);
   const add = (name: string, change: (next: World) => void) => {
-    const next = structuredClone(world);
+    const next = JSON.parse(copied) as World;
     change(next);
     found.push({ name, next });
   };
@@ -396,7 +398,7 @@ function land(world: World, patch: Patch): void {
 
 /** Runs everything that is left, fairly, with sweeps, and no more faults. */
 export function settle(start: World): World {
-  const world = structuredClone(start);
+  const world = JSON.parse(JSON.stringify(start)) as World;
   world.crashesLeft = 0;
   world.pushesLeft = 0;
   world.expiriesLeft = 0;
