@@ -2,7 +2,7 @@
 export function configMapFiles(
   namespace: string,
   count: number,
-  change: { readonly index: number; readonly value: string } | undefined = undefined,
+  change?: { readonly index: number; readonly value: string },
 ): Record<string, string> {
   const files: Record<string, string> = {};
   for (let index = 0; index < count; index += 1) {

@@ -9,5 +9,8 @@ export const HASH_KEY_NAME = 'current';
 export async function loadHashKey(secrets: SecretStore): Promise<HashKey> {
   const value = await secrets.get('hash-key', HASH_KEY_NAME);
   const bytes = Buffer.from(value, 'utf8');
-  return { id: sha256(Buffer.concat([Buffer.from('holdfast hash key id\0'), bytes])).slice(0, 8), key: bytes };
+  return {
+    id: sha256(Buffer.concat([Buffer.from('holdfast hash key id\0'), bytes])).slice(0, 8),
+    key: bytes,
+  };
 }

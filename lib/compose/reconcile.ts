@@ -37,10 +37,15 @@ export interface ReconcileParts {
 export type ReconcileDeps = SourceStageDeps & TargetStageDeps & ScanDeps & SweepDeps;
 
 /** Everything that the reconcile function and the drift scan stand on. Holds caches and connections: compose once. */
-export async function composeReconcile(parts: ReconcileParts): Promise<ReconcileDeps & { close(): Promise<void> }> {
+export async function composeReconcile(
+  parts: ReconcileParts,
+): Promise<ReconcileDeps & { close(): Promise<void> }> {
   const { clients, names, log, temporaryDirectory } = parts;
   const state = tableStateStore(dynamoTable({ client: clients.dynamodb, tableName: names.table }));
-  const secrets = createSecretsManagerStore({ secretsManager: clients.secretsManager, prefix: names.secretPrefix });
+  const secrets = createSecretsManagerStore({
+    secretsManager: clients.secretsManager,
+    prefix: names.secretPrefix,
+  });
   const tools = await findTools({ cacheDirectory: join(temporaryDirectory, 'tools') });
   const renders = join(temporaryDirectory, 'renders');
   mkdirSync(renders, { recursive: true, mode: 0o700 });
@@ -72,7 +77,10 @@ export async function composeReconcile(parts: ReconcileParts): Promise<Reconcile
 }
 
 /** As a Lambda function finds itself. @throws HoldfastError `invalid-input` naming every variable that is not set */
-export function composeReconcileFromEnvironment(environment: Environment, name: string): Promise<ReconcileDeps> {
+export function composeReconcileFromEnvironment(
+  environment: Environment,
+  name: string,
+): Promise<ReconcileDeps> {
   const names = namesFromEnvironment(environment, [
     'installation',
     'table',

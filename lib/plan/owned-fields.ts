@@ -29,7 +29,7 @@ export function ownEntryOf(metadata: ObjectMeta, fieldManager: string): ManagedF
 export function ownedChildren(fields: JsonObject): readonly OwnedChild[] {
   return Object.entries(fields).flatMap(([name, child]) => {
     const element = parsePathElement(name);
-    return element !== undefined && isMap(child) ? [{ element, fields: child as JsonObject }] : [];
+    return element !== undefined && isMap(child) ? [{ element, fields: child }] : [];
   });
 }
 

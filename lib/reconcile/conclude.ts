@@ -108,7 +108,7 @@ function objectErrors(results: readonly ActionResult[]): readonly ObjectError[] 
 }
 
 function countsOf(plan: Plan, results: readonly ActionResult[]): RunCounts {
-  const counts = { ...NO_COUNTS } as { -readonly [K in keyof RunCounts]: number };
+  const counts = { ...NO_COUNTS };
   for (const action of plan.actions) {
     if (action.kind === 'unchanged') counts.unchanged += 1;
     if (action.kind === 'withhold') counts.withheld += 1;

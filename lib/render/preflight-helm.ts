@@ -167,7 +167,7 @@ function collectSecrets(walk: Walk, value: Json, secret = false): void {
   }
   if (typeof value !== 'object' || value === null) return;
   for (const [key, inner] of Object.entries(value))
-    collectSecrets(walk, inner as Json, secret || SECRET_NAME.test(key));
+    collectSecrets(walk, inner, secret || SECRET_NAME.test(key));
 }
 
 const KNOWN_DIALECT =

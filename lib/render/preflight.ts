@@ -110,7 +110,7 @@ export function secretTexts(object: Json): readonly string[] {
   }
   if (object.kind !== 'Secret') return [];
   const texts = (field: Json | undefined): string[] =>
-    isObject(field) ? Object.values(field as JsonObject).filter((value) => typeof value === 'string') : [];
+    isObject(field) ? Object.values(field).filter((value) => typeof value === 'string') : [];
   const encoded = texts(object.data);
   const decoded = encoded.map((value) => Buffer.from(value, 'base64').toString());
   return [...encoded, ...decoded, ...texts(object.stringData)].filter(isWorthHiding);

@@ -3,7 +3,15 @@ import type { ClusterName } from '../../lib/model/ids.ts';
 import type { LiveObject } from '../../lib/model/resource.ts';
 import { loadInventory } from '../../lib/reconcile/inventory-document.ts';
 import { configMap, definition, reconcileWorld, type ReconcileWorld } from '../support/reconcile-world.ts';
-import { aNamespace, eventually, openCluster, remove, typeOf, uniqueName, withCluster } from './real-cluster.ts';
+import {
+  aNamespace,
+  eventually,
+  openCluster,
+  remove,
+  typeOf,
+  uniqueName,
+  withCluster,
+} from './real-cluster.ts';
 
 const CLUSTER = 'a' as ClusterName;
 
@@ -56,9 +64,15 @@ withCluster('pruning guards', () => {
   it('deletes nothing on a failed render (a broken commit)', async () => {
     await world.push({ ...app(), ...files('apps/web', many) });
 
-    await world.push({ ...app(), 'apps/web/c0.yaml': 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c0' });
+    await world.push({
+      ...app(),
+      'apps/web/c0.yaml': 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c0',
+    });
 
-    expect(await lastRun()).toMatchObject({ outcome: 'failed', errors: [{ error: { code: 'render-failed' } }] });
+    expect(await lastRun()).toMatchObject({
+      outcome: 'failed',
+      errors: [{ error: { code: 'render-failed' } }],
+    });
     expect((await lastRun()).errors[0]?.error.message).toContain('apps/web/c0.yaml');
     expect(await read('c11')).toBeDefined();
   });
@@ -68,7 +82,10 @@ withCluster('pruning guards', () => {
 
     await world.push({ ...app(), ...files('apps/other', many) });
 
-    expect((await world.target('web')).wanted).toMatchObject({ kind: 'invalid', error: { code: 'path-missing' } });
+    expect((await world.target('web')).wanted).toMatchObject({
+      kind: 'invalid',
+      error: { code: 'path-missing' },
+    });
     expect(await read('c0')).toBeDefined();
   });
 
@@ -84,7 +101,9 @@ withCluster('pruning guards', () => {
       now: world.clock.now,
       deleteSet: digest as never,
     });
-    await world.deps.queue.send([{ v: 1, kind: 'target', target: (await world.target('web')).target, reason: 'requested' }]);
+    await world.deps.queue.send([
+      { v: 1, kind: 'target', target: (await world.target('web')).target, reason: 'requested' },
+    ]);
     await world.drain();
 
     expect(await read('c5')).toBeUndefined();
@@ -100,11 +119,17 @@ withCluster('pruning guards', () => {
       ].join('\n'),
     });
     await world.push(generated('1'));
-    const before = await kube.listMetadata(await typeOf(kube, 'v1', 'ConfigMap'), { namespace, labelSelector: 'holdfast.dev/target' });
+    const before = await kube.listMetadata(await typeOf(kube, 'v1', 'ConfigMap'), {
+      namespace,
+      labelSelector: 'holdfast.dev/target',
+    });
 
     await world.push(generated('2'));
 
-    const after = await kube.listMetadata(await typeOf(kube, 'v1', 'ConfigMap'), { namespace, labelSelector: 'holdfast.dev/target' });
+    const after = await kube.listMetadata(await typeOf(kube, 'v1', 'ConfigMap'), {
+      namespace,
+      labelSelector: 'holdfast.dev/target',
+    });
     expect(after).toHaveLength(12);
     const names = new Set(before.map(({ metadata }) => metadata.name));
     expect(after.filter(({ metadata }) => names.has(metadata.name))).toEqual([]);
@@ -114,8 +139,18 @@ withCluster('pruning guards', () => {
     const ingress = (apiVersion: string) =>
       JSON.stringify(
         apiVersion === 'extensions/v1beta1'
-          ? { apiVersion, kind: 'Ingress', metadata: { name: 'door' }, spec: { backend: { serviceName: 's', servicePort: 80 } } }
-          : { apiVersion, kind: 'Ingress', metadata: { name: 'door' }, spec: { defaultBackend: { service: { name: 's', port: { number: 80 } } } } },
+          ? {
+              apiVersion,
+              kind: 'Ingress',
+              metadata: { name: 'door' },
+              spec: { backend: { serviceName: 's', servicePort: 80 } },
+            }
+          : {
+              apiVersion,
+              kind: 'Ingress',
+              metadata: { name: 'door' },
+              spec: { defaultBackend: { service: { name: 's', port: { number: 80 } } } },
+            },
       );
     if ((await kube.discovery()).find('extensions/v1beta1', 'Ingress') === undefined) return;
     await world.push({ ...app(), 'apps/web/door.yaml': ingress('extensions/v1beta1') });
@@ -135,9 +170,17 @@ withCluster('pruning guards', () => {
     const inner = `${namespace}-inner`;
     const ns = { 'apps/web/ns.yaml': JSON.stringify(aNamespace(inner)) };
     await world.push({ ...app(), ...ns, ...files('apps/web', ['a']) });
-    const foreign = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'theirs', namespace: inner }, data: { k: 'v' } };
+    const foreign = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'theirs', namespace: inner },
+      data: { k: 'v' },
+    };
     const type = await typeOf(kube, 'v1', 'ConfigMap');
-    await kube.apply({ type, namespace: inner, name: 'theirs' }, foreign, { fieldManager: 'somebody', force: false });
+    await kube.apply({ type, namespace: inner, name: 'theirs' }, foreign, {
+      fieldManager: 'somebody',
+      force: false,
+    });
 
     await world.push({ ...app(), ...files('apps/web', ['a']) });
 
@@ -150,12 +193,20 @@ withCluster('pruning guards', () => {
     const left = await kube.get({ type, namespace: inner, name: 'theirs' });
     if (left) await kube.delete({ type, namespace: inner, name: 'theirs' }, left.metadata);
     await world.advance(600_000);
-    await eventually(async () => ((await kube.get({ type: nsType, name: inner })) === undefined ? true : undefined), 'the namespace is gone');
+    await eventually(
+      async () => ((await kube.get({ type: nsType, name: inner })) === undefined ? true : undefined),
+      'the namespace is gone',
+    );
   });
 
   it('does not take copied marks for its own (Endpoints inherit the labels of their Service)', async () => {
     const service = (ports: number) =>
-      JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'svc' }, spec: { selector: { app: 'x' }, ports: [{ port: ports, protocol: 'TCP' }] } });
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'svc' },
+        spec: { selector: { app: 'x' }, ports: [{ port: ports, protocol: 'TCP' }] },
+      });
     await world.push({ ...app(), 'apps/web/svc.yaml': service(80) });
     await eventually(() => read('svc', 'v1', 'Endpoints'), 'Endpoints with our label');
 
@@ -168,23 +219,48 @@ withCluster('pruning guards', () => {
 
   it('hands an object over to the target that it moves to, without deleting it', async () => {
     const rest = (name: string) => files(`apps/${name}`, [`${name}-own`]);
-    await world.push({ ...app('web'), ...app('api'), ...rest('web'), ...rest('api'), ...files('apps/web', ['moves']) });
+    await world.push({
+      ...app('web'),
+      ...app('api'),
+      ...rest('web'),
+      ...rest('api'),
+      ...files('apps/web', ['moves']),
+    });
     const uid = (await read('moves'))?.metadata.uid;
     expect(uid).toBeDefined();
 
-    await world.push({ ...app('web'), ...app('api'), ...rest('web'), ...rest('api'), ...files('apps/api', ['moves'], '2') });
+    await world.push({
+      ...app('web'),
+      ...app('api'),
+      ...rest('web'),
+      ...rest('api'),
+      ...files('apps/api', ['moves'], '2'),
+    });
     await world.advance(60_000);
     await world.advance(60_000);
 
     expect(await read('moves')).toMatchObject({ metadata: { uid }, data: { k: '2' } });
-    expect((await read('moves'))?.metadata.labels?.['holdfast.dev/target']).toBe((await world.target('api')).target);
-    for (const name of ['web', 'api']) expect(await world.target(name)).toMatchObject({ lastRun: { outcome: 'succeeded' } });
+    expect((await read('moves'))?.metadata.labels?.['holdfast.dev/target']).toBe(
+      (await world.target('api')).target,
+    );
+    for (const name of ['web', 'api'])
+      expect(await world.target(name)).toMatchObject({ lastRun: { outcome: 'succeeded' } });
   });
 
   it('refuses an object that another target keeps, and names that target', async () => {
-    await world.push({ ...app('web'), ...app('api'), ...files('apps/web', ['both', 'w']), ...files('apps/api', ['a']) });
+    await world.push({
+      ...app('web'),
+      ...app('api'),
+      ...files('apps/web', ['both', 'w']),
+      ...files('apps/api', ['a']),
+    });
 
-    await world.push({ ...app('web'), ...app('api'), ...files('apps/web', ['both', 'w']), ...files('apps/api', ['a', 'both'], '2') });
+    await world.push({
+      ...app('web'),
+      ...app('api'),
+      ...files('apps/web', ['both', 'w']),
+      ...files('apps/api', ['a', 'both'], '2'),
+    });
 
     expect((await lastRun('api')).errors).toMatchObject([{ error: { code: 'foreign-owner' } }]);
     expect((await lastRun('api')).errors[0]?.error.message).toContain((await world.target('web')).target);
@@ -194,12 +270,17 @@ withCluster('pruning guards', () => {
 
   it('holds back applications that leave Git all at once (a broken root)', async () => {
     const names = ['a1', 'a2', 'a3', 'a4', 'a5', 'a6'];
-    const all = Object.assign({}, ...names.map((name) => ({ ...app(name), ...files(`apps/${name}`, [`${name}-cm`]) }))) as Record<string, string>;
+    const all = Object.assign(
+      {},
+      ...names.map((name) => ({ ...app(name), ...files(`apps/${name}`, [`${name}-cm`]) })),
+    ) as Record<string, string>;
     await world.push(all);
 
     await world.push({ ...app('a1'), ...files('apps/a1', ['a1-cm']) });
 
     expect(await read('a5-cm')).toBeDefined();
-    expect((await world.deps.state.getRegistry('main' as never)).held?.message).toMatch(/5 of 6 applications left Git/);
+    expect((await world.deps.state.getRegistry('main' as never)).held?.message).toMatch(
+      /5 of 6 applications left Git/,
+    );
   });
 });

@@ -115,7 +115,11 @@ withCluster('reconcile on a real cluster', () => {
     await world.advance(60_000);
 
     expect(await read('a')).toBeUndefined();
-    await world.push({ 'clusters/main/x.yaml': definition('other', { path: 'apps', clusters: [CLUSTER] }), 'apps/c.yaml': configMap('c', {}, namespace), 'y': '' });
+    await world.push({
+      'clusters/main/x.yaml': definition('other', { path: 'apps', clusters: [CLUSTER] }),
+      'apps/c.yaml': configMap('c', {}, namespace),
+      y: '',
+    });
     expect((await world.deps.state.getRegistry('main' as never)).leaving).toEqual([]);
   });
 });

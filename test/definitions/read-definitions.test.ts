@@ -18,7 +18,7 @@ function aDefinition(
     spec,
     ...facts,
   };
-  return { object: object as unknown as KubeObject, origin: { file: 'apps.yaml', line } };
+  return { object: object, origin: { file: 'apps.yaml', line } };
 }
 const aConfigMap: Manifest = {
   object: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } },

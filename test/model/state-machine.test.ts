@@ -68,7 +68,9 @@ function pathTo(last: Step | undefined): string {
 /** Every schedule, depth first, each distinct world once. */
 function exploreAll(start: World, workers: { source: number; target: number }, limit: number): number {
   const seen = new Set<string>();
-  const stack: { readonly world: World; readonly path: Step | undefined }[] = [{ world: start, path: undefined }];
+  const stack: { readonly world: World; readonly path: Step | undefined }[] = [
+    { world: start, path: undefined },
+  ];
   while (stack.length > 0) {
     const top = stack.pop();
     if (top === undefined) break;

@@ -91,7 +91,7 @@ describe('the laws, over random interleavings of real workers with crashes and l
     for (let index = 1; index < COMMITS.length; index++) {
       world.git.push(filesOf(namespace, index));
       // Delivered twice, and side by side with whatever is still waiting.
-      const messages = [...world.messages.splice(0).map(({ wakeUp }) => wakeUp)];
+      const messages = world.messages.splice(0).map(({ wakeUp }) => wakeUp);
       const wakeUps = [
         ...messages,
         ...[1, 2].map(() => ({ v: 1, kind: 'source', source: 'shop', reason: 'push' }) as const),

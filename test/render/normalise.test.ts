@@ -6,7 +6,7 @@ let line = 0;
 function aManifest(object: Record<string, unknown>): Manifest {
   line += 1;
   const complete = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, ...object };
-  return { object: complete as KubeObject, origin: { file: 'a.yaml', line } };
+  return { object: complete, origin: { file: 'a.yaml', line } };
 }
 const normalise = (objects: readonly Record<string, unknown>[], targetNamespace?: string) =>
   normaliseManifests(objects.map(aManifest), {

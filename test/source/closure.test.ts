@@ -128,7 +128,7 @@ describe('the digest', () => {
       'x',
     ],
   ])('changes when something appears that was looked for: %s', async (_, files, path, content) => {
-    const before = await closureOf(files as unknown as Files);
+    const before = await closureOf(files);
 
     const after = await closureOf({ ...(files as unknown as Files), [path]: content });
 

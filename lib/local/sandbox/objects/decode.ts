@@ -73,5 +73,5 @@ function decodeCustom(type: ServedType, body: Record<string, unknown>): DraftObj
     apiVersion: type.apiVersion,
     kind: type.kind,
     metadata: creationTimestamp === null ? metadata : { ...metadata, creationTimestamp },
-  } as unknown as DraftObject;
+  };
 }

@@ -258,16 +258,14 @@ const FROZEN: Readonly<Record<string, readonly UpdateRule[]>> = {
   '/ConfigMap': [sealed('data', 'binaryData')],
   '/Secret': [immutable('type'), sealed('data')],
   '/Service': [clusterIp],
-  '/PersistentVolumeClaim': [
-    ...['accessModes', 'storageClassName', 'volumeMode', 'selector', 'dataSource'].map(
-      (field): UpdateRule => {
-        return (live, next) =>
-          isDeepStrictEqual(at(live, 'spec', field), at(next, 'spec', field))
-            ? []
-            : [{ type: 'forbidden', field: 'spec', detail: CLAIM_TEXT }];
-      },
-    ),
-  ],
+  '/PersistentVolumeClaim': ['accessModes', 'storageClassName', 'volumeMode', 'selector', 'dataSource'].map(
+    (field): UpdateRule => {
+      return (live, next) =>
+        isDeepStrictEqual(at(live, 'spec', field), at(next, 'spec', field))
+          ? []
+          : [{ type: 'forbidden', field: 'spec', detail: CLAIM_TEXT }];
+    },
+  ),
   'apps/Deployment': [fixedSelector],
   'apps/DaemonSet': [fixedSelector],
   'apps/ReplicaSet': [fixedSelector],
