@@ -6,6 +6,12 @@ import { commitMissing, refused } from './git-errors.ts';
 // a list of refs cut short would read as deleted branches, half a pack as a commit. So answers are taken whole, and
 // their framing is looked at before the library parses them.
 
+/**
+ * What comes before the pack. The library makes a path of the id in a shallow line as it comes, and reads there: with
+ * dots and slashes instead of digits, any file of the machine.
+ */
+const LINE_BEFORE_PACK = /^(NAK|ACK [0-9a-f]{40}( [a-z]+)?|(un)?shallow [0-9a-f]{40})\n?$/;
+
 /** One packet: all of its bytes, and what it carries. Marks such as the flush (0000) carry nothing. */
 interface Packet {
   readonly bytes: Buffer;
@@ -83,6 +89,9 @@ export function checkPackAnswer(
     // What the server says is not repeated: it could say anything, the request's credential among it.
     const line = payload?.toString('latin1', 0, 1_000) ?? '';
     if (line.startsWith('ERR ')) throw serverError(line, place, commit);
+    if (payload !== undefined && band !== 1 && band !== 2 && !LINE_BEFORE_PACK.test(line)) {
+      throw corrupt(place, 'does not answer in the Git protocol');
+    }
     if (band === 1) pack.push(bytes.subarray(5));
     ended = pack.length > 0 && isFlush(packet);
     if (band !== 2) packets.push(bytes);

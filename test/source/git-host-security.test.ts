@@ -441,6 +441,8 @@ describe('servers that are none', () => {
     ['a pack that is none', '0008NAK\n000a\u0001hello0000', 'git-corrupt'],
     ['a pack that breaks off', '0008NAK\n000a\u0001PACK!', 'git-unreachable'],
     ['a pack that ends early', '0008NAK\n0009\u0001PACK', 'git-unreachable'],
+    ['a path for an id', `${line('shallow ../../../../../../../../../dev/zero\n')}0000`, 'git-corrupt'],
+    ['something unheard of', `${line('hunter2 40\n')}0000`, 'git-corrupt'],
     ['a failure on its way', '0008NAK\n000a\u0003died!0000', 'git-refused'],
   ])('rejects %s instead of a commit', async (_, body, code) => {
     const { url } = await aServer((request, response) => {
