@@ -1,6 +1,7 @@
+import { forEachPooled } from '../cluster/pooled.ts';
 import type { Application } from '../model/application.ts';
 import { errorRecord, HoldfastError } from '../model/errors.ts';
-import { type CommitSha, type Digest, targetId, type TargetId } from '../model/ids.ts';
+import { type ClusterName, type CommitSha, type Digest, targetId, type TargetId } from '../model/ids.ts';
 import type { Order } from '../model/order.ts';
 import { titleOf, type RegisteredApplication } from '../model/registry.ts';
 import { refKey } from '../model/source.ts';
@@ -27,6 +28,9 @@ export interface FanOutResult {
   readonly mixed: boolean;
 }
 
+/** Applications worked on at once: the waits for the table and the artefacts overlap, the memory stays bounded. */
+const CONCURRENCY = 4;
+
 /** Moves every target of these applications to the commit that its ref was seen at. */
 export async function fanOut(deps: SourceStageDeps, input: FanOutInput): Promise<FanOutResult> {
   const ids = input.applications.flatMap(({ application }) =>
@@ -34,41 +38,46 @@ export async function fanOut(deps: SourceStageDeps, input: FanOutInput): Promise
   );
   const states = await deps.state.getTargets(ids);
   const wakeUps: WakeUp[] = [];
-  let advanced = 0;
-  let invalid = 0;
-  let mixed = false;
-  for (const child of input.applications) {
+  const totals = { advanced: 0, invalid: 0, mixed: false };
+  await forEachPooled(input.applications, CONCURRENCY, async (child) => {
     const wanted = await wantedBy(deps, input, child, states);
-    if (wanted.kind === 'invalid') invalid += 1;
+    if (wanted.kind === 'invalid') totals.invalid += 1;
     for (const { cluster } of child.application.destinations) {
-      const target = targetId(child.application.id, cluster);
-      const { id, root } = child.application;
-      const identity = { target, application: id, root, cluster, title: titleOf(child.application) };
-      const outcome = await deps.state.changeTarget(target, {
-        kind: 'want',
-        now: deps.clock.now(),
-        identity,
-        wanted,
-      });
-      if (outcome.kind === 'none' && outcome.why === 'mixed') mixed = true;
-      if (outcome.kind === 'write' && outcome.effect === 'advanced') advanced += 1;
-      const needsWaking =
-        outcome.kind === 'write'
-          ? outcome.effect === 'wake'
-          : isOverdue(states.get(target), deps.clock.now());
-      if (needsWaking) {
-        const { deliveryId } = input;
-        wakeUps.push({
-          v: 1,
-          kind: 'target',
-          target,
-          reason: 'push',
-          ...(deliveryId === undefined ? {} : { deliveryId }),
-        });
-      }
+      const moved = await moveTarget(deps, child.application, cluster, wanted, states);
+      if (moved === 'mixed') totals.mixed = true;
+      if (moved === 'advanced') totals.advanced += 1;
+      if (moved === 'wake') wakeUps.push(wakeUpOf(targetId(child.application.id, cluster), input.deliveryId));
     }
-  }
-  return { wakeUps, advanced, invalid, mixed };
+  });
+  return { wakeUps, ...totals };
+}
+
+async function moveTarget(
+  deps: SourceStageDeps,
+  application: Application,
+  cluster: ClusterName,
+  wanted: Wanted,
+  states: ReadonlyMap<TargetId, TargetState>,
+): Promise<'wake' | 'advanced' | 'mixed' | 'unmoved'> {
+  const target = targetId(application.id, cluster);
+  const { id, root } = application;
+  const identity = { target, application: id, root, cluster, title: titleOf(application) };
+  const now = deps.clock.now();
+  const outcome = await deps.state.changeTarget(target, { kind: 'want', now, identity, wanted });
+  if (outcome.kind === 'write') return outcome.effect === 'advanced' ? 'advanced' : 'wake';
+  if (outcome.why === 'mixed') return 'mixed';
+  // Its own wake-up was lost, or is late: one more does no harm.
+  return isOverdue(states.get(target), now) ? 'wake' : 'unmoved';
+}
+
+function wakeUpOf(target: TargetId, deliveryId: string | undefined): WakeUp {
+  return {
+    v: 1,
+    kind: 'target',
+    target,
+    reason: 'push',
+    ...(deliveryId === undefined ? {} : { deliveryId }),
+  };
 }
 
 async function wantedBy(
@@ -118,19 +127,23 @@ async function artefactFor(
   const targets = application.destinations.map(({ cluster }) =>
     states.get(targetId(application.id, cluster)),
   );
-  const known = targets.map((state) =>
+  const settled = targets.map((state) =>
     state && isSettled(state) && state.applied?.closure === closure.digest
       ? state.applied?.artefact
       : undefined,
   );
-  const [first] = known;
-  if (first !== undefined && known.every((artefact) => artefact === first)) return first;
+  const [first] = settled;
+  if (first !== undefined && settled.every((artefact) => artefact === first)) return first;
+  // Packed by a worker that did not get to the end, or wanted already and not applied yet.
+  for (const state of targets) {
+    if (state?.wanted.kind !== 'revision' || state.wanted.closure !== closure.digest) continue;
+    if (await deps.artefacts.has(state.wanted.artefact)) return state.wanted.artefact;
+  }
   const { digest, bytes } = await packArtefact(reader, closure);
   if (!(await deps.artefacts.has(digest))) await deps.artefacts.put(digest, bytes);
   return digest;
 }
 
-/** Its own wake-up was lost, or is late: one more does no harm. */
 function isOverdue(state: TargetState | undefined, now: number): boolean {
   const due = state && dueAt(state);
   return due !== undefined && due <= now;
