@@ -6,7 +6,7 @@ import { createScheduler } from './controllers/scheduler.ts';
 import { seedNamespaces } from './controllers/seed.ts';
 import { dispatch } from './http/dispatch.ts';
 import type { SandboxVerb } from './http/request-info.ts';
-import { type FaultHook, listen, type SandboxRequest } from './http/server.ts';
+import { digestOf, type FaultHook, listen, type SandboxRequest } from './http/server.ts';
 import { createTypeRegistry } from './objects/type-registry.ts';
 import { createObjectStore, type ObjectStore, type StoreChange } from './storage/object-store.ts';
 import { createStateFile, readStateFile } from './storage/state-file.ts';
@@ -83,8 +83,8 @@ export async function startSandboxCluster(options: SandboxOptions = {}): Promise
   const readToken = options.tokens?.read ?? randomBytes(24).toString('base64url');
   const { server, port } = await listen(
     {
-      token,
-      readToken,
+      tokenDigest: digestOf(token),
+      readTokenDigest: digestOf(readToken),
       answer: (request) => dispatch({ world, lister }, request),
       onRequest: log.add,
       fault: () => fault,

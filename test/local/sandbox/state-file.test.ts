@@ -31,6 +31,28 @@ describe('the data file', () => {
     );
   });
 
+  it('never gives out a version again that a crash has lost', async () => {
+    const first = await startClient({ dataFile });
+    await first.apply(`${DEFAULT_MAPS}/a`, aConfigMap('a'));
+    await first.cluster.close();
+    const saved = await readFile(dataFile, 'utf8');
+    const crashing = await startClient({ dataFile });
+    const lost = await crashing.apply(`${DEFAULT_MAPS}/b`, aConfigMap('b'));
+    await crashing.cluster.close();
+    const version = Number(lost.body.metadata.resourceVersion);
+    // What a crash leaves: the file from before the last write, and its temporary one.
+    await writeFile(dataFile, JSON.stringify({ ...JSON.parse(saved), resourceVersion: version - 1 }));
+    await writeFile(`${dataFile}.0a0b0c.tmp`, '{"cut');
+
+    const second = await startClient({ dataFile });
+    const next = await second.apply(`${DEFAULT_MAPS}/c`, aConfigMap('c'));
+    const gone = await second.request('GET', `${DEFAULT_MAPS}/b`);
+    await second.cluster.close();
+
+    expect(gone.status).toBe(404);
+    expect(Number(next.body.metadata.resourceVersion)).toBeGreaterThan(version);
+  });
+
   it('goes on with what was half-done when it ended', async () => {
     const first = await startClient({ dataFile, availableAfterMs: 60_000 });
     await first.request('POST', '/apis/apps/v1/namespaces/default/deployments', aDeployment());

@@ -179,7 +179,7 @@ export function applyConfig(
   };
   const withApplied = new Map(before).set(key, applied);
   const merged = mergeConfig(atom, live, config);
-  const next = last === undefined ? merged : pruneLeftFields(atom, merged, last.set, withApplied);
+  const next = last === undefined ? merged : pruneLeftFields(atom, merged, last.set, set, withApplied);
   const changes = compareObjects(atom, live, next);
   const { owners: others, conflicts } = withoutChanged(withApplied, changes, key);
   if (conflicts.length > 0 && !force) return { kind: 'conflict', conflicts };
@@ -224,7 +224,15 @@ function withoutChanged(
 }
 
 /** Removes what this manager applied last time and not this time, unless another one owns it. */
-function pruneLeftFields(atom: Atom, merged: unknown, last: FieldSet, owners: Owners): unknown {
+function pruneLeftFields(
+  atom: Atom,
+  merged: unknown,
+  last: FieldSet,
+  now: FieldSet,
+  owners: Owners,
+): unknown {
+  // Nothing left: what the walk below removed it would add back.
+  if (isEmpty(difference(last, now))) return merged;
   const pruned = removeFields(atom, merged, last);
   const mergedSet = ownedFields(atom, merged);
   const owned = [...owners.values()].reduce((all, owner) => union(all, owner.set), EMPTY_SET);

@@ -1,5 +1,5 @@
 import { type Atom, fieldType } from '../schema/atom.ts';
-import { type FieldSet, isEmpty, LEAF_SET, union } from './field-set.ts';
+import { type FieldPath, type FieldSet, isEmpty, LEAF_SET } from './field-set.ts';
 import { ownedFields } from './owned-fields.ts';
 import { fieldNameOf } from './path-element.ts';
 
@@ -9,21 +9,32 @@ import { fieldNameOf } from './path-element.ts';
  * left with `labels` alone: that one then owns every label of the live object. So it does here.
  */
 export function reconcileSet(atom: Atom, set: FieldSet, live: unknown): FieldSet {
-  return reconcileAt(atom, set, ownedFields(atom, live), false);
+  let fields: FieldSet | undefined;
+  return reconcileAt(atom, set, [], () => {
+    fields ??= ownedFields(atom, live);
+    return fields;
+  });
 }
 
-function reconcileAt(atom: Atom, set: FieldSet, live: FieldSet | undefined, whole: boolean): FieldSet {
+/** Sets that fit are the rule: they are returned as they are, and the live object's fields are not even looked up. */
+function reconcileAt(atom: Atom, set: FieldSet, path: FieldPath, live: () => FieldSet): FieldSet {
   if (atom.kind === 'scalar' || atom.kind === 'any') return set;
-  if (isAtomic(atom)) return !whole && !isEmpty(set) ? LEAF_SET : set;
-  if (whole) return live === undefined ? set : union(set, { member: true, children: live.children });
-  const children = new Map<string, FieldSet>();
+  const alone = path.length > 0 && set.member && set.children.size === 0;
+  if (isAtomic(atom)) return !alone && !isEmpty(set) ? LEAF_SET : set;
+  if (alone) {
+    const below = path.reduce<FieldSet | undefined>((at, element) => at?.children.get(element), live());
+    return below === undefined ? set : { member: true, children: below.children };
+  }
+  let changed: Map<string, FieldSet> | undefined;
   for (const [element, child] of set.children) {
     const type = elementType(atom, element);
-    const below = live?.children.get(element);
-    const alone = child.member && child.children.size === 0;
-    children.set(element, type === undefined ? child : reconcileAt(type, child, below, alone));
+    if (type === undefined) continue;
+    const fitted = reconcileAt(type, child, [...path, element], live);
+    if (fitted === child) continue;
+    changed ??= new Map(set.children);
+    changed.set(element, fitted);
   }
-  return { member: set.member, children };
+  return changed === undefined ? set : { member: set.member, children: changed };
 }
 
 function isAtomic(atom: Atom): boolean {

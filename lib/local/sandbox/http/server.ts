@@ -12,6 +12,7 @@ const compress = promisify(gzip);
 /** As etcd behind a real API server: nothing larger can be stored. */
 const BODY_LIMIT = 3 * 1024 * 1024;
 const GZIP_FROM = 4096;
+const KEEP_ALIVE_MS = 120_000;
 
 export interface SandboxRequest {
   readonly verb: SandboxVerb;
@@ -39,11 +40,17 @@ export type FaultHook = (
 ) => SandboxFault | undefined | Promise<SandboxFault | undefined>;
 
 export interface HttpDeps {
-  readonly token: string;
-  readonly readToken: string;
+  /** digestOf the two tokens. */
+  readonly tokenDigest: Uint8Array;
+  readonly readTokenDigest: Uint8Array;
   readonly answer: (request: ApiRequest) => ApiAnswer;
   readonly onRequest: (request: SandboxRequest) => void;
   readonly fault: () => FaultHook | undefined;
+}
+
+/** Digests have one length, whatever the tokens have: so comparing them takes one time. */
+export function digestOf(token: string): Uint8Array {
+  return Buffer.from(sha256(token));
 }
 
 /** Listens on the loopback address only. @throws when the port is taken */
@@ -54,6 +61,8 @@ export async function listen(
   const server = createServer((request, response) => {
     void handle(deps, request, response).catch(() => response.destroy());
   });
+  // Longer than any client keeps an idle connection, so that none is cut while a request is on its way.
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, '127.0.0.1', resolve);
@@ -127,15 +136,12 @@ function reasonOf(status: number): string | undefined {
 
 function authorise(deps: HttpDeps, request: IncomingMessage, seen: SandboxRequest): void {
   const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
-  if (sameSecret(token, deps.token)) return;
-  if (!sameSecret(token, deps.readToken)) throw new ApiError(401, 'Unauthorized', 'Unauthorized');
+  const given = digestOf(token);
+  if (timingSafeEqual(given, deps.tokenDigest)) return;
+  if (!timingSafeEqual(given, deps.readTokenDigest)) throw new ApiError(401, 'Unauthorized', 'Unauthorized');
   if (['get', 'list', 'discovery'].includes(seen.verb)) return;
   const message = `${seen.path.slice(1)} is forbidden: User "reader" cannot ${seen.verb} here: the token is read-only`;
   throw new ApiError(403, 'Forbidden', message, {});
-}
-
-function sameSecret(given: string, expected: string): boolean {
-  return timingSafeEqual(Buffer.from(sha256(given)), Buffer.from(sha256(expected)));
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {
@@ -154,13 +160,13 @@ async function readBody(request: IncomingMessage): Promise<string> {
 
 async function send(request: IncomingMessage, response: ServerResponse, answer: ApiAnswer): Promise<void> {
   const text = typeof answer.body === 'string';
-  let body = Buffer.from(text ? (answer.body as string) : JSON.stringify(answer.body));
+  let body = Buffer.from(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body));
   response.statusCode = answer.status;
   response.setHeader('content-type', text ? 'text/plain; charset=utf-8' : 'application/json');
   response.setHeader('cache-control', 'no-cache, private');
   // A body that was not read would be taken for the next request.
   if (!request.complete) response.setHeader('connection', 'close');
-  if (body.length >= GZIP_FROM && /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))) {
+  if (body.length >= GZIP_FROM && /\bgzip\b/.test(request.headers['accept-encoding'] ?? '')) {
     body = await compress(body, { level: constants.Z_BEST_SPEED });
     response.setHeader('content-encoding', 'gzip');
     response.setHeader('vary', 'Accept-Encoding');

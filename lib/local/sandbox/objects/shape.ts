@@ -1,4 +1,4 @@
-import { type Atom, type MapAtom, settle } from '../schema/atom.ts';
+import { type Atom, type MapAtom, settle, type TypeRef } from '../schema/atom.ts';
 import { canonicalQuantity } from './quantity.ts';
 import { isRecord } from './sandbox-object.ts';
 
@@ -110,13 +110,37 @@ function shapeStruct(form: MapAtom, name: string, value: unknown): unknown {
   if (value !== undefined && value !== null && !isRecord(value)) return value;
   const given: Record<string, unknown> = isRecord(value) ? value : {};
   const out: Record<string, unknown> = {};
-  for (const [field, type] of form.fields) {
+  const write = (field: string, type: TypeRef | undefined): void => {
+    if (type === undefined) return;
     const place = `${name}.${field}`;
-    const shaped = shapeField(type(), place, field, given[field], form.required.has(field));
+    const child = Object.hasOwn(given, field) ? given[field] : undefined;
+    const shaped = shapeField(type(), place, field, child, form.required.has(field));
     if (shaped !== undefined) out[field] = shaped;
-    else if (place in ALWAYS) out[field] = given[field] ?? ALWAYS[place];
-  }
+    else if (place in ALWAYS) out[field] = child ?? ALWAYS[place];
+  };
+  for (const field of Object.keys(given)) write(field, form.fields.get(field));
+  for (const field of writtenWhenAbsent(form, name))
+    if (!Object.hasOwn(given, field)) write(field, form.fields.get(field));
   return out;
+}
+
+const absentFields = new WeakMap<MapAtom, readonly string[]>();
+
+/** The few of many fields that appear although nobody gave them. */
+function writtenWhenAbsent(form: MapAtom, name: string): readonly string[] {
+  let fields = absentFields.get(form);
+  if (fields === undefined) {
+    fields = [...form.fields.keys()].filter(
+      (field) =>
+        form.required.has(field) || isValueStruct(`${name}.${field}`, field) || `${name}.${field}` in ALWAYS,
+    );
+    absentFields.set(form, fields);
+  }
+  return fields;
+}
+
+function isValueStruct(place: string, field: string): boolean {
+  return (VALUE_STRUCTS.has(field) || VALUE_STRUCTS.has(place)) && !POINTER_STRUCTS.has(place);
 }
 
 /** undefined: the field is not written. */
@@ -127,8 +151,7 @@ function shapeField(atom: Atom, place: string, field: string, value: unknown, re
     return required ? (value ?? null) : undefined;
   }
   if (atom.kind === 'map' && atom.name !== undefined) {
-    const isValue = (VALUE_STRUCTS.has(field) || VALUE_STRUCTS.has(place)) && !POINTER_STRUCTS.has(place);
-    if (isValue) return goShape(atom, value ?? {});
+    if (isValueStruct(place, field)) return goShape(atom, value ?? {});
     if (value === null || value === undefined) return required ? null : undefined;
     return goShape(atom, value);
   }

@@ -26,11 +26,14 @@ export interface ObjectStore {
   readonly content: () => StoreContent;
 }
 
+/** After a crash the last writes are missing, but clients have seen their versions: none of them may come again. */
+const RESTART_GAP = 100_000;
+
 export function createObjectStore(
   initial: StoreContent | undefined,
   onChange: (change: StoreChange) => void,
 ): ObjectStore {
-  let version = initial?.resourceVersion ?? 0;
+  let version = initial === undefined ? 0 : initial.resourceVersion + RESTART_GAP;
   const collections = new Map<string, Map<string, SandboxObject>>();
   const sorted = new Map<string, readonly SandboxObject[]>();
 

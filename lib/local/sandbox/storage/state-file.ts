@@ -5,6 +5,8 @@ import type { StoreContent } from './object-store.ts';
 
 const SCHEMA = 1;
 const DEBOUNCE_MS = 50;
+/** Of the time, at most about one part in this many goes into writing. */
+const SHARE = 5;
 
 /** Keeps the content of the store in a file. Objects in it may be Secrets: the file is readable by its owner only. */
 export interface StateFile {
@@ -55,10 +57,12 @@ export function createStateFile(path: string, content: () => StoreContent): Stat
   let dirty = false;
   let timer: NodeJS.Timeout | undefined;
   let writing: Promise<void> = Promise.resolve();
+  let delayMs = DEBOUNCE_MS;
 
   async function write(): Promise<void> {
     if (!dirty) return;
     dirty = false;
+    const started = performance.now();
     const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
     try {
       const file = await open(temporary, 'wx', 0o600);
@@ -69,6 +73,8 @@ export function createStateFile(path: string, content: () => StoreContent): Stat
         await file.close();
       }
       await rename(temporary, path);
+      // The whole content is written each time: a large one less often.
+      delayMs = Math.max(DEBOUNCE_MS, SHARE * (performance.now() - started));
     } catch (error) {
       dirty = true;
       await rm(temporary, { force: true });
@@ -87,7 +93,7 @@ export function createStateFile(path: string, content: () => StoreContent): Stat
     schedule: () => {
       dirty = true;
       // A write that fails stays dirty: the next change tries again, and close reports it.
-      timer ??= setTimeout(() => void flush().catch(() => undefined), DEBOUNCE_MS).unref();
+      timer ??= setTimeout(() => void flush().catch(() => undefined), delayMs).unref();
     },
     flush,
   };
