@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 
 import { HoldfastError } from '../model/errors.ts';
-import type { Json, JsonObject } from '../model/resource.ts';
+import type { Json } from '../model/resource.ts';
 import type { RenderLimits } from './limits.ts';
 import { decodeText, isObject } from './parse-manifests.ts';
 import { parseYaml } from './parse-yaml.ts';

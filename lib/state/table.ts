@@ -1,5 +1,3 @@
-import type {
-  DynamoDBClient} from '@aws-sdk/client-dynamodb';
 import {
   BatchGetItemCommand,
   BatchWriteItemCommand,
@@ -12,6 +10,7 @@ import {
   ResourceInUseException,
   ResourceNotFoundException,
   type AttributeValue,
+  type DynamoDBClient,
   type WriteRequest,
 } from '@aws-sdk/client-dynamodb';
 import { HoldfastError } from '../model/errors.ts';

@@ -1,5 +1,5 @@
 import type { RootId } from '../../lib/model/ids.ts';
-import type { KubeObject, Manifest } from '../../lib/model/resource.ts';
+import type { Manifest } from '../../lib/model/resource.ts';
 import { isDefinitionKind, readDefinitions } from '../../lib/definitions/read-definitions.ts';
 
 const context = { installation: 'prod', root: 'fleet' as RootId };
@@ -18,7 +18,7 @@ function aDefinition(
     spec,
     ...facts,
   };
-  return { object: object, origin: { file: 'apps.yaml', line } };
+  return { object, origin: { file: 'apps.yaml', line } };
 }
 const aConfigMap: Manifest = {
   object: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } },

@@ -1,4 +1,4 @@
-import type { KubeObject, Manifest } from '../../lib/model/resource.ts';
+import type { Manifest } from '../../lib/model/resource.ts';
 import { normaliseManifests } from '../../lib/render/normalise.ts';
 import { builtInScopeOf } from '../../lib/render/scopes.ts';
 
