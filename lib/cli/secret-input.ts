@@ -35,7 +35,7 @@ export async function readText(option: string, file: string, maxBytes: number): 
     return await readFile(file, 'utf8');
   } catch (error) {
     if (error instanceof HoldfastError) throw error;
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
     const why = code === 'ENOENT' ? 'does not exist' : code === 'EISDIR' ? 'is a directory' : `(${code})`;
     throw new HoldfastError(
       'invalid-input',
