@@ -2,6 +2,7 @@ import type { DriftField, DriftFinding } from '../model/drift.ts';
 import type { InventoryEntry, Projection } from '../model/inventory.ts';
 import type { LiveObject } from '../model/resource.ts';
 import { UNKNOWN_MANAGER } from '../plan/attribute.ts';
+import { ownEntryDigest } from '../plan/baseline.ts';
 import { compareProjection } from '../plan/compare-projection.ts';
 import type { HashKey } from '../plan/keyed-hash.ts';
 
@@ -33,8 +34,20 @@ export function classify(
   const compared = compareProjection(projection, live, fieldManager, keys);
   const changed =
     entry.status === 'pending' ? compared.filter((field) => field.manager !== fieldManager) : compared;
-  const fields = [...lifeFields(entry.baseline.uid, live), ...changed];
+  const isOursUntouched = entry.baseline.ownEntry === ownEntryDigest(live, fieldManager);
+  const attributed = isOursUntouched ? changed.map((field) => withoutUs(field, fieldManager)) : changed;
+  const fields = [...lifeFields(entry.baseline.uid, live), ...attributed];
   return fields.length === 0 ? undefined : finding(entry, fields);
+}
+
+/**
+ * A field that changed while our own entry did not was written past managedFields, as older servers let `scale` do.
+ * That we own it says nothing about who did it.
+ */
+function withoutUs(field: DriftField, fieldManager: string): DriftField {
+  if (field.manager !== fieldManager) return field;
+  const { time: _ours, ...rest } = field;
+  return { ...rest, manager: UNKNOWN_MANAGER };
 }
 
 /** Deletion and recreation leave the fields as they were; but the object is not, or will not be, the one we applied. */

@@ -64,6 +64,19 @@ describe('classifying a suspect', () => {
     expect(finding).toMatchObject({ kind: 'modified', by: [MANAGER] });
   });
 
+  it('names nobody for a write that left no trace, as through scale on older servers', () => {
+    const scaled = {
+      ...live,
+      data: { a: 'x', b: '2' },
+      metadata: { ...live.metadata, resourceVersion: '120' },
+    };
+
+    expect(classify(entry, projection, scaled, MANAGER, KEY)).toMatchObject({
+      by: ['unknown'],
+      fields: [{ path: '/data/a', manager: 'unknown' }],
+    });
+  });
+
   it('does not take what our own unfinished apply wrote for drift, but does so with what others wrote', () => {
     const pending = { ...entry, status: 'pending' } as const;
     const own = anEntry({ time: LATER, fieldsV1: { 'f:data': { 'f:a': {} } } });
