@@ -11,7 +11,7 @@ export async function allTargets(
 }
 
 /**
- * The targets of one application: by its title (`namespace/name`, `root/name`) or by the first digits of a target's id,
+ * The targets of one application: by its title (`namespace/name`, `root/name`), its name alone if that is unique, or by the first digits of a target's id,
  * at least six.
  * @param options.gone also those that were removed and are gone from their cluster
  * @throws NotFoundError that lists what there is, or what the name could mean
@@ -25,6 +25,8 @@ export async function selectTargets(
   const alive = all.filter((target) => !isGone(target));
   const candidates = options.gone === true ? all : alive;
   let found = candidates.filter(({ title }) => title === text);
+  // The name alone, which is enough where only one namespace has it.
+  if (found.length === 0) found = candidates.filter(({ title }) => title.endsWith(`/${text}`));
   if (found.length === 0 && /^[0-9a-f]{6,32}$/.test(text)) {
     found = candidates.filter(({ target }) => target.startsWith(text));
   }
