@@ -40,6 +40,8 @@ export function addReconcileCommand(program: Command, cli: Cli): void {
     .addHelpText(
       'after',
       `
+What is wanted now is run, and the source is looked at: a newer commit is applied right after.
+
 Examples:
   holdfast reconcile shop/web --wait 60
   holdfast reconcile shop/web --cluster prod-eu --allow-prune 5d41402abc4b2a76b9719d911017c592...`,

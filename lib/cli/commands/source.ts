@@ -168,7 +168,7 @@ async function runList(cli: Cli, options: GlobalOptions): Promise<void> {
       rows.length === 0
         ? ['No sources: register one with "holdfast source add".']
         : table(
-            ['SOURCE', 'URL', 'PROVIDER', 'CHECKED', 'WEBHOOK', 'ERROR'],
+            ['SOURCE', 'URL', 'PROVIDER', 'CHANGED', 'WEBHOOK', 'ERROR'],
             rows.map((row) => [
               row.source,
               row.url,
