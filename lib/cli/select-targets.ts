@@ -11,8 +11,8 @@ export async function allTargets(
 }
 
 /**
- * The targets of one application: by its title (`namespace/name`, `root/name`), its name alone if that is unique, or by the first digits of a target's id,
- * at least six.
+ * The targets of one application: by its title (`namespace/name`, `root/name`), by its name alone, or by the first
+ * digits of a target's id, at least six.
  * @param options.gone also those that were removed and are gone from their cluster
  * @throws NotFoundError that lists what there is, or what the name could mean
  */
@@ -40,7 +40,8 @@ export async function selectTargets(
   }
   if (new Set(chosen.map(({ application }) => application)).size > 1) {
     const each = chosen.map(
-      ({ target, root, cluster }) => `${target.slice(0, 12)} (root ${root}, cluster ${cluster})`,
+      ({ target, title, root, cluster }) =>
+        `${target.slice(0, 12)} (${title} of root ${root}, cluster ${cluster})`,
     );
     throw new NotFoundError(`"${text}" could mean ${each.join(' or ')}: give one of these ids`);
   }

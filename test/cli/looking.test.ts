@@ -148,6 +148,15 @@ describe('looking through the command line', () => {
       expect((await cli.run('history', target.slice(0, 8))).code).toBe(0);
     });
 
+    it('takes the name alone where only one application has it', async () => {
+      await world.push({ ...web, 'apps/web/a.yaml': configMap('a', {}) });
+
+      const ended = await cli.run('history', 'web');
+
+      expect(ended.code).toBe(0);
+      expect(ended.out).toContain('default/web on prod');
+    });
+
     it('ends with 3 and shows what there is', async () => {
       await world.push({ ...web, 'apps/web/a.yaml': configMap('a', {}) });
 
