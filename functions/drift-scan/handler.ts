@@ -1,5 +1,6 @@
 import type { Context } from 'aws-lambda';
-import { composeReconcileFromEnvironment, type ReconcileDeps } from '../../lib/compose/reconcile.ts';
+import { composeDriftScanFromEnvironment } from '../../lib/compose/drift-scan.ts';
+import type { ScanDeps } from '../../lib/reconcile/deps.ts';
 import { scanClusters, type ScanSummary } from '../../lib/reconcile/scan-clusters.ts';
 
 /** Sent by the schedule, or by the command line for one cluster. */
@@ -14,7 +15,7 @@ export type DriftScanHandler = (
 ) => Promise<ScanSummary>;
 
 /** The function over given dependencies: local mode and the tests enter here. */
-export function createHandler(deps: ReconcileDeps): DriftScanHandler {
+export function createHandler(deps: ScanDeps): DriftScanHandler {
   return (event, context) =>
     scanClusters(deps, {
       deadline: deps.clock.monotonic() + context.getRemainingTimeInMillis(),
@@ -22,10 +23,10 @@ export function createHandler(deps: ReconcileDeps): DriftScanHandler {
     });
 }
 
-let composed: Promise<DriftScanHandler> | undefined;
+let composed: DriftScanHandler | undefined;
 
 /** The Lambda function. Composed at the first event, so that importing it needs no environment. */
 export const handler: DriftScanHandler = async (event, context) => {
-  composed ??= composeReconcileFromEnvironment(process.env, 'drift-scan').then(createHandler);
-  return (await composed)(event, context);
+  composed ??= createHandler(composeDriftScanFromEnvironment(process.env));
+  return composed(event, context);
 };

@@ -26,6 +26,7 @@ function toRequest(event: APIGatewayProxyEventV2): WebhookRequest {
   return {
     sourceId: event.pathParameters?.['sourceId'] ?? '',
     headers: event.headers,
+    sourceIp: event.requestContext?.http?.sourceIp ?? '',
     body: Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8'),
   };
 }
@@ -39,6 +40,8 @@ function toResponse(result: WebhookResult): APIGatewayProxyStructuredResultV2 {
       return respond(202, { status: 'ignored', reason: result.reason });
     case 'unauthorized':
       return respond(401, { status: 'unauthorized' });
+    case 'forbidden':
+      return respond(403, { status: 'forbidden' });
     case 'too-large':
       return respond(413, { status: 'too-large', maxBodyBytes: result.maxBodyBytes });
     case 'malformed':

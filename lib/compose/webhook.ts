@@ -11,6 +11,7 @@ import type { ReceiveWebhookDeps } from '../webhook/receive-webhook.ts';
 import { createRefetchGate } from '../webhook/refetch-gate.ts';
 import { rememberUnknownSources } from '../webhook/source-lookup.ts';
 import type { AwsClients } from './aws.ts';
+import { IP_ALLOW_LIST_VARIABLE, readIpAllowList } from './ip-allow-list.ts';
 import { createJsonLog } from './json-log.ts';
 import { type Environment, type InstallationNames, namesFromEnvironment } from './names.ts';
 
@@ -20,10 +21,11 @@ export interface WebhookParts {
   readonly clients: Pick<AwsClients, 'dynamodb' | 'sqs' | 'secretsManager'>;
   readonly names: Pick<InstallationNames, 'table' | 'sourceQueueUrl' | 'secretPrefix'>;
   readonly log: Log;
+  readonly isAllowedAddress?: (sourceIp: string) => boolean;
 }
 
 /** Holds the caches of one process: compose once, not per request. */
-export function composeWebhook({ clients, names, log }: WebhookParts): ReceiveWebhookDeps {
+export function composeWebhook({ clients, names, log, isAllowedAddress }: WebhookParts): ReceiveWebhookDeps {
   const monotonic = () => performance.now();
   const state = tableStateStore(dynamoTable({ client: clients.dynamodb, tableName: names.table }));
   return {
@@ -37,12 +39,13 @@ export function composeWebhook({ clients, names, log }: WebhookParts): ReceiveWe
     followedRefs: (source) => readFollowedRefs(state, source),
     mayRefetchSecrets: createRefetchGate(monotonic),
     log,
+    ...(isAllowedAddress === undefined ? {} : { isAllowedAddress }),
   };
 }
 
 /**
  * As the Lambda function finds itself: HOLDFAST_* name the resources, the SDK reads region and credentials.
- * @throws HoldfastError `invalid-input` naming every variable that is not set
+ * @throws HoldfastError `invalid-input` naming every variable that is not set, or the range that is none
  */
 export function composeWebhookFromEnvironment(environment: Environment): ReceiveWebhookDeps {
   const names = namesFromEnvironment(environment, ['table', 'sourceQueueUrl', 'secretPrefix']);
@@ -54,5 +57,11 @@ export function composeWebhookFromEnvironment(environment: Environment): Receive
     },
     names,
     log: createJsonLog().child({ function: 'webhook' }),
+    ...allowedAddressesFrom(environment),
   });
+}
+
+function allowedAddressesFrom(environment: Environment): Pick<WebhookParts, 'isAllowedAddress'> {
+  const isAllowedAddress = readIpAllowList(environment[IP_ALLOW_LIST_VARIABLE]);
+  return isAllowedAddress === undefined ? {} : { isAllowedAddress };
 }

@@ -12,7 +12,8 @@ const ATTEMPTS = 3;
 
 export interface SqsWakeQueueDeps {
   readonly sqs: Pick<SQSClient, 'send'>;
-  readonly sourceQueueUrl: string;
+  /** Absent in the drift scan, which may wake targets only. */
+  readonly sourceQueueUrl?: string;
   /** Absent in the webhook, which may wake sources only. */
   readonly targetQueueUrl?: string;
   /** Waits between the attempts of one batch. */
@@ -25,8 +26,8 @@ export function createSqsWakeQueue(deps: SqsWakeQueueDeps): WakeQueue {
     async send(wakeUps, delaySeconds = 0) {
       const delay = clampDelay(delaySeconds);
       const of = (kind: WakeUp['kind']) => wakeUps.filter((wakeUp) => wakeUp.kind === kind);
-      await sendAll(deps, deps.sourceQueueUrl, of('source'), delay);
-      await sendAll(deps, deps.targetQueueUrl, of('target'), delay);
+      await sendAll(deps, 'sources', deps.sourceQueueUrl, of('source'), delay);
+      await sendAll(deps, 'targets', deps.targetQueueUrl, of('target'), delay);
     },
   };
 }
@@ -38,6 +39,7 @@ function clampDelay(seconds: number): number {
 
 async function sendAll(
   deps: SqsWakeQueueDeps,
+  queue: 'sources' | 'targets',
   queueUrl: string | undefined,
   wakeUps: readonly WakeUp[],
   delaySeconds: number,
@@ -46,7 +48,7 @@ async function sendAll(
     return;
   }
   if (queueUrl === undefined) {
-    throw new HoldfastError('internal', 'this function was given no queue of targets');
+    throw new HoldfastError('internal', `this function was given no queue of ${queue}`);
   }
   for (let start = 0; start < wakeUps.length; start += BATCH_SIZE) {
     await sendBatch(deps, queueUrl, wakeUps.slice(start, start + BATCH_SIZE), delaySeconds);

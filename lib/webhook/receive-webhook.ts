@@ -21,6 +21,8 @@ export interface ReceiveWebhookDeps {
   readonly followedRefs: (source: SourceId) => Promise<ReadonlySet<string> | undefined>;
   /** @default every wrong signature may */
   readonly mayRefetchSecrets?: RefetchGate;
+  /** Whether this address may call at all. @default every address may */
+  readonly isAllowedAddress?: (sourceIp: string) => boolean;
   readonly log?: Log;
   /** @default DEFAULT_MAX_BODY_BYTES */
   readonly maxBodyBytes?: number;
@@ -30,6 +32,8 @@ export interface WebhookRequest {
   /** From the route, unverified. */
   readonly sourceId: string;
   readonly headers: WebhookHeaders;
+  /** The peer's address as the endpoint saw it, never from a header. Needed where addresses are restricted. */
+  readonly sourceIp?: string;
   /** As they came over the wire. */
   readonly body: Uint8Array;
 }
@@ -41,6 +45,8 @@ export type WebhookResult =
   | { readonly kind: 'ignored'; readonly reason: string }
   /** One answer for an unknown source and for every defect of the signature. */
   | { readonly kind: 'unauthorized' }
+  /** The caller's address is not among the allowed ones. */
+  | { readonly kind: 'forbidden' }
   | { readonly kind: 'too-large'; readonly maxBodyBytes: number }
   | { readonly kind: 'malformed'; readonly reason: string }
   /** Nothing was decided; the host may deliver again. */
@@ -56,6 +62,10 @@ export async function receiveWebhook(
   request: WebhookRequest,
 ): Promise<WebhookResult> {
   const log = deps.log ?? silentLog;
+  if (deps.isAllowedAddress !== undefined && !deps.isAllowedAddress(request.sourceIp ?? '')) {
+    log.info('delivery from an address that is not allowed refused', { sourceIp: request.sourceIp });
+    return { kind: 'forbidden' };
+  }
   const sourceId = parseSourceId(request.sourceId);
   if (sourceId === undefined) {
     log.info('delivery for a malformed source id refused');

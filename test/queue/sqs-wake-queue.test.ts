@@ -127,4 +127,11 @@ describe('the wake-up queue on SQS', () => {
 
     await expect(webhookQueue.send([target])).rejects.toThrow('no queue of targets');
   });
+
+  it('rejects a wake-up of a source where no such queue was given', async () => {
+    const sqs = { send: async () => ({}) } as unknown as SQSClient;
+    const scanQueue = createSqsWakeQueue({ sqs, targetQueueUrl: 'http://sqs/targets' });
+
+    await expect(scanQueue.send(sources(1))).rejects.toThrow('no queue of sources');
+  });
 });

@@ -16,6 +16,21 @@ function anEvent(delivery: ReturnType<typeof aGithubDelivery>, change: Partial<A
 }
 
 describe('the webhook function', () => {
+  it('refuses an address that is not allowed with 403, before anything is looked up', async () => {
+    const world = aWebhookWorld({ deps: { isAllowedAddress: (address) => address === '192.0.2.1' } });
+    const handler = createHandler(world.deps);
+    const from = (sourceIp: string) =>
+      anEvent(aGithubDelivery(aPush()), {
+        requestContext: { http: { sourceIp } } as APIGatewayProxyEventV2['requestContext'],
+      });
+
+    const answers = [await handler(from('192.0.2.2')), await handler(from('192.0.2.1'))];
+
+    expect(answers.map((answer) => answer.statusCode)).toEqual([403, 202]);
+    expect(world.secretReads).toHaveLength(1);
+    expect(world.sent).toHaveLength(1);
+  });
+
   it('answers 202 to a push, as text and in base64', async () => {
     const world = aWebhookWorld();
     const handler = createHandler(world.deps);

@@ -1,0 +1,65 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { createConnector } from '../cluster/create-connector.ts';
+import type { Log } from '../model/log.ts';
+import { createSqsWakeQueue } from '../queue/sqs-wake-queue.ts';
+import { DEFAULT_TIMINGS, type ScanDeps, type Timings } from '../reconcile/deps.ts';
+import { createSecretsManagerStore } from '../secrets/secrets-manager-store.ts';
+import { dynamoTable } from '../state/table.ts';
+import { tableStateStore } from '../state/table-state-store.ts';
+import type { AwsClients } from './aws.ts';
+import { loadHashKey } from './hash-key.ts';
+import { createJsonLog } from './json-log.ts';
+import { type Environment, type InstallationNames, namesFromEnvironment } from './names.ts';
+
+// Nothing of Git or rendering may be imported here: the scan only looks at clusters.
+
+export interface DriftScanParts {
+  readonly clients: Pick<AwsClients, 'dynamodb' | 'sqs' | 'secretsManager'>;
+  readonly names: Pick<InstallationNames, 'installation' | 'table' | 'targetQueueUrl' | 'secretPrefix'>;
+  readonly log: Log;
+  readonly timings?: Timings;
+}
+
+/** Everything that the drift scan stands on. Holds caches and connections: compose once. */
+export function composeDriftScan(parts: DriftScanParts): ScanDeps & { close(): Promise<void> } {
+  const { clients, names, log } = parts;
+  const state = tableStateStore(dynamoTable({ client: clients.dynamodb, tableName: names.table }));
+  const secrets = createSecretsManagerStore({
+    secretsManager: clients.secretsManager,
+    prefix: names.secretPrefix,
+  });
+  const connector = createConnector({ clusters: (name) => state.getCluster(name), secrets });
+  return {
+    state,
+    // It wakes targets only and may not send to the sources' queue.
+    queue: createSqsWakeQueue({ sqs: clients.sqs, targetQueueUrl: names.targetQueueUrl }),
+    connector,
+    hashKey: () => loadHashKey(secrets),
+    clock: { now: () => Date.now(), monotonic: () => performance.now() },
+    timings: parts.timings ?? DEFAULT_TIMINGS,
+    random: Math.random,
+    log,
+    close: () => connector.close(),
+  };
+}
+
+/** As the Lambda function finds itself. @throws HoldfastError `invalid-input` naming every variable that is not set */
+export function composeDriftScanFromEnvironment(environment: Environment): ScanDeps {
+  const names = namesFromEnvironment(environment, [
+    'installation',
+    'table',
+    'targetQueueUrl',
+    'secretPrefix',
+  ]);
+  return composeDriftScan({
+    clients: {
+      dynamodb: new DynamoDBClient({}),
+      sqs: new SQSClient({}),
+      secretsManager: new SecretsManagerClient({}),
+    },
+    names,
+    log: createJsonLog().child({ function: 'drift-scan' }),
+  });
+}
