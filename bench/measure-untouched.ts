@@ -46,7 +46,15 @@ export function measureUntouchedTargets(cluster: BenchCluster): Measurement {
       if (behind > 0) throw new Error(`${behind} targets did not move to the new revision`);
 
       const directory = await cluster.directoryOf(applications);
-      const peer = await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-v=6', '-R', '-f', directory]);
+      const peer = await cluster.kubectl([
+        'apply',
+        '--server-side',
+        '--force-conflicts',
+        '-v=6',
+        '-R',
+        '-f',
+        directory,
+      ]);
       return {
         rows: [
           { what: 'holdfast, source stage (all targets moved to the new revision)', value: spread(walls) },
