@@ -119,7 +119,8 @@ export async function startEmulators(options: EmulatorsOptions): Promise<Emulato
 
 /** Clients of a local installation's emulators: also for the command line, in another process. */
 export function createLocalClients(endpoints: EmulatorEndpoints, accessKey: AccessKey): AwsClients {
-  const common = { region: REGION, credentials: accessKey };
+  // A copy: the SDK writes into the object it is given.
+  const common = { region: REGION, credentials: { ...accessKey } };
   return {
     dynamodb: new DynamoDBClient({ ...common, endpoint: endpoints.dynamodb }),
     sqs: new SQSClient({ ...common, endpoint: endpoints.sqs }),
@@ -138,7 +139,7 @@ async function startTable(options: EmulatorsOptions, tableName: string): Promise
       log: options.log ?? silentLog,
     });
   const clientOf = ({ endpoint }: Emulator) =>
-    new DynamoDBClient({ region: REGION, credentials: options.accessKey, endpoint });
+    new DynamoDBClient({ region: REGION, credentials: { ...options.accessKey }, endpoint });
 
   let emulator = await start();
   let client = clientOf(emulator);

@@ -118,7 +118,9 @@ function countsOf(plan: Plan, results: readonly ActionResult[]): RunCounts {
     if (result.kind === 'pruned') counts.pruned += 1;
     if (result.kind === 'withheld') counts.withheld += 1;
     if (result.kind !== 'applied') continue;
-    if (result.action.reason === 'drifted') counts.healed += 1;
+    // An apply that changes nothing leaves the version as it was: the object was right all along.
+    if (result.live.metadata.resourceVersion === result.action.live?.resourceVersion) counts.unchanged += 1;
+    else if (result.action.reason === 'drifted') counts.healed += 1;
     else if (result.action.reason === 'new') counts.created += 1;
     else counts.changed += 1;
   }

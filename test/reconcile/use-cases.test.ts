@@ -188,6 +188,19 @@ describe('the use cases', () => {
     expect(await read('c299')).toBeDefined();
   }, 60_000);
 
+  it('does not call healed what was right, only touched by others', async () => {
+    await world.push({ ...app(), 'apps/web/a.yaml': configMap('a', { k: '1' }) });
+    const type = (await kubes[A]?.discovery())?.find('v1', 'ConfigMap');
+    const note = { metadata: { annotations: { note: 'x' } } };
+    if (type) await kubes[A]?.mergePatch({ type, namespace, name: 'a' }, note, { fieldManager: 'somebody' });
+
+    const { target } = await world.target('web');
+    await world.deps.state.changeTarget(target, { kind: 'request', now: world.clock.now });
+    await runTargetStage(world.deps, target, { reason: 'requested', deadline: performance.now() + 60_000 });
+
+    expect((await runs())[0]?.counts).toMatchObject({ healed: 0, changed: 0 });
+  });
+
   it('registers a definition and moves it to the commit that changed it in one step', async () => {
     await world.push({ ...app({ path: 'apps/web' }), 'apps/web/a.yaml': configMap('a', { k: '1' }) });
 
