@@ -17,6 +17,8 @@ export interface ConnectOptions {
   readonly credential: ClusterCredential;
   /** Asked once after a 401; the request is then sent again. */
   readonly renewCredential?: () => Promise<ClusterCredential>;
+  /** Asked before every request, for tokens that end by themselves. */
+  readonly currentCredential?: () => Promise<ClusterCredential>;
   readonly requestTimeoutMs?: number;
   readonly userAgent?: string;
   /** Connections kept at most; 16 by default. */

@@ -1,15 +1,18 @@
 import { z } from 'zod';
-import type { Cluster, ClusterCredential } from '../model/cluster.ts';
+import type { Cluster, ClusterCredential, EksCluster, SecretCluster } from '../model/cluster.ts';
 import { HoldfastError } from '../model/errors.ts';
 import type { ClusterName } from '../model/ids.ts';
 import type { SecretStore } from '../secrets/secret-store.ts';
 import { connectKube, type ConnectOptions } from './connect-kube.ts';
+import type { EksTokenSource } from './eks-token-source.ts';
 import type { ClusterConnector, KubeApi } from './kube-api.ts';
 
 export interface ConnectorDeps {
   /** The registered cluster, read afresh on every connect; undefined when there is none of that name. */
   readonly clusters: (name: ClusterName) => Promise<Cluster | undefined>;
-  readonly secrets: SecretStore;
+  readonly secrets: Pick<SecretStore, 'get'>;
+  /** Signs the tokens of EKS clusters. @default such clusters are refused */
+  readonly eksTokens?: EksTokenSource;
   /** Passed on to every connection; tests shorten it. */
   readonly requestTimeoutMs?: number;
   readonly userAgent?: string;
@@ -46,13 +49,12 @@ export function createConnector(deps: ConnectorDeps): ClusterConnector & { close
       );
     }
     const key = `${role}/${name}`;
-    const secret = role === 'apply' ? cluster.applySecret : cluster.readSecret;
-    const registration = JSON.stringify([cluster.endpoint, cluster.caData, secret]);
+    const registration = JSON.stringify([cluster.endpoint, cluster.caData, accessOf(cluster, role)]);
     const found = open.get(key);
     if (found?.registration === registration) {
       return found.kube;
     }
-    const kube = openConnection(cluster, role, secret);
+    const kube = connectOptions(deps, cluster, role).then(connect);
     open.set(key, { registration, kube });
     kube.catch(() => {
       if (open.get(key)?.kube === kube) {
@@ -63,20 +65,6 @@ export function createConnector(deps: ConnectorDeps): ClusterConnector & { close
     return kube;
   }
 
-  async function openConnection(cluster: Cluster, role: 'apply' | 'read', secret: string): Promise<KubeApi> {
-    const credential = async (fresh: boolean): Promise<ClusterCredential> =>
-      parseCredential(await deps.secrets.get(`cluster-${role}`, secret, { fresh }), role, secret);
-    return connect({
-      name: cluster.name,
-      endpoint: cluster.endpoint,
-      ...(cluster.caData === undefined ? {} : { caData: cluster.caData }),
-      credential: await credential(false),
-      renewCredential: () => credential(true),
-      ...(deps.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: deps.requestTimeoutMs }),
-      ...(deps.userAgent === undefined ? {} : { userAgent: deps.userAgent }),
-    });
-  }
-
   return {
     connect: connectCluster,
     async close() {
@@ -85,6 +73,72 @@ export function createConnector(deps: ConnectorDeps): ClusterConnector & { close
       await Promise.allSettled(all.map(async (each) => (await each.kube).close()));
     },
   };
+}
+
+/**
+ * How to reach a registered cluster in one of its two roles; fetches or signs the credential.
+ * @throws HoldfastError `secret-missing`, `invalid-input` for a secret of another shape, `kube-unauthorized`
+ */
+export async function connectOptions(
+  deps: Omit<ConnectorDeps, 'clusters' | 'connect'>,
+  cluster: Cluster,
+  role: 'apply' | 'read',
+): Promise<ConnectOptions> {
+  return {
+    name: cluster.name,
+    endpoint: cluster.endpoint,
+    ...(cluster.caData === undefined ? {} : { caData: cluster.caData }),
+    ...(cluster.schema === 1
+      ? await storedCredential(deps, cluster, role)
+      : await signedToken(deps, cluster, role)),
+    ...(deps.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: deps.requestTimeoutMs }),
+    ...(deps.userAgent === undefined ? {} : { userAgent: deps.userAgent }),
+  };
+}
+
+type CredentialOptions = Pick<ConnectOptions, 'credential' | 'renewCredential' | 'currentCredential'>;
+
+async function storedCredential(
+  { secrets }: Pick<ConnectorDeps, 'secrets'>,
+  cluster: SecretCluster,
+  role: 'apply' | 'read',
+): Promise<CredentialOptions> {
+  const secret = accessOf(cluster, role);
+  const read = async (fresh: boolean): Promise<ClusterCredential> =>
+    parseCredential(await secrets.get(`cluster-${role}`, secret, { fresh }), role, secret);
+  return { credential: await read(false), renewCredential: () => read(true) };
+}
+
+async function signedToken(
+  { eksTokens }: Pick<ConnectorDeps, 'eksTokens'>,
+  cluster: EksCluster,
+  role: 'apply' | 'read',
+): Promise<CredentialOptions> {
+  if (eksTokens === undefined) {
+    throw new HoldfastError(
+      'invalid-input',
+      `cluster "${cluster.name}" is an EKS cluster, for which this program signs no tokens: reach it through the installation`,
+    );
+  }
+  const { clusterName, region } = cluster.authentication;
+  const access = { cluster: cluster.name, role, clusterName, region, ...cluster.authentication[role] };
+  const sign = async (fresh: boolean): Promise<ClusterCredential> => ({
+    token: await eksTokens.get(access, { fresh }),
+  });
+  return {
+    credential: await sign(false),
+    currentCredential: () => sign(false),
+    renewCredential: () => sign(true),
+  };
+}
+
+/** What of a registration belongs to one role: the name of a secret, or how EKS is signed for. */
+function accessOf(cluster: SecretCluster, role: 'apply' | 'read'): string;
+function accessOf(cluster: Cluster, role: 'apply' | 'read'): unknown;
+function accessOf(cluster: Cluster, role: 'apply' | 'read'): unknown {
+  if (cluster.schema === 1) return role === 'apply' ? cluster.applySecret : cluster.readSecret;
+  const { clusterName, region } = cluster.authentication;
+  return [clusterName, region, cluster.authentication[role]];
 }
 
 function parseCredential(value: string, role: 'apply' | 'read', secret: string): ClusterCredential {

@@ -57,6 +57,8 @@ export interface TransportOptions {
   readonly credential: ClusterCredential;
   /** Fetches the credential afresh after a 401; the same value again means that it is truly refused. */
   readonly renewCredential?: () => Promise<ClusterCredential>;
+  /** Asked before every request, for tokens that end by themselves; only tokens are taken from it. */
+  readonly currentCredential?: () => Promise<ClusterCredential>;
   readonly requestTimeoutMs?: number;
   readonly userAgent?: string;
   readonly connections?: number;
@@ -89,6 +91,8 @@ export function createTransport(options: TransportOptions): Transport {
     const isRead = request.method === 'GET';
     let renewed = false;
     for (let attempt = 1; ; attempt += 1) {
+      const current = await options.currentCredential?.();
+      if (current !== undefined && 'token' in current) credential = current;
       const usedCredential = credential;
       let answer: TransportAnswer & { readonly retryAfterMs: number | undefined };
       try {

@@ -1,20 +1,26 @@
 import { sha256, type ClusterName } from '../model/ids.ts';
-import type { Cluster, ClusterCredential } from '../model/cluster.ts';
+import type { Cluster, ClusterCredential, EksAuthentication } from '../model/cluster.ts';
 import { HoldfastError } from '../model/errors.ts';
 import { isGone, isSettled } from '../model/target-state.ts';
 import type { WakeUp } from '../model/wake-up.ts';
 import type { RegisterDeps } from './deps.ts';
 import { parseName } from './names.ts';
 
-export interface ClusterInput {
+interface Destination {
   readonly name: string;
   readonly endpoint: string;
   readonly caData?: string;
   readonly labels?: Readonly<Record<string, string>>;
-  readonly apply: ClusterCredential;
-  readonly read: ClusterCredential;
   readonly replace?: boolean;
 }
+
+interface StoredCredentials {
+  readonly apply: ClusterCredential;
+  readonly read: ClusterCredential;
+}
+
+/** With two credentials to store, or as an EKS cluster, for which none is stored. */
+export type ClusterInput = Destination & (StoredCredentials | { readonly eks: EksAuthentication });
 
 export interface AddedCluster {
   readonly cluster: Cluster;
@@ -37,26 +43,43 @@ export async function addCluster(deps: RegisterDeps, input: ClusterInput): Promi
       `cluster "${name}" is registered already, at ${known.endpoint}: choose another name, or give --replace`,
     );
   }
-  const secret = `${name}-${deps.newId()}`;
-  await deps.secrets.put('cluster-apply', secret, JSON.stringify(input.apply));
-  await deps.secrets.put('cluster-read', secret, JSON.stringify(input.read));
-  const cluster: Cluster = {
-    schema: 1,
+  const place = {
     name,
     labels: input.labels ?? {},
     endpoint: input.endpoint,
     ...(input.caData === undefined ? {} : { caData: input.caData }),
-    applySecret: secret,
-    readSecret: secret,
   };
+  const cluster: Cluster =
+    'eks' in input
+      ? { schema: 2, ...place, authentication: input.eks }
+      : { schema: 1, ...place, ...(await storeCredentials(deps, name, input)) };
   await deps.state.putCluster(cluster);
-  if (known !== undefined) {
+  if (known?.schema === 1) {
     await deps.secrets.delete('cluster-apply', known.applySecret);
     await deps.secrets.delete('cluster-read', known.readSecret);
   }
   await wakeWaiting(deps, name);
-  const sameCredential = sha256(JSON.stringify(input.apply)) === sha256(JSON.stringify(input.read));
-  return { cluster, replaced: known !== undefined, sameCredential };
+  return { cluster, replaced: known !== undefined, sameCredential: isSameCredential(input) };
+}
+
+async function storeCredentials(
+  deps: RegisterDeps,
+  cluster: ClusterName,
+  credentials: StoredCredentials,
+): Promise<{ readonly applySecret: string; readonly readSecret: string }> {
+  const secret = `${cluster}-${deps.newId()}`;
+  await deps.secrets.put('cluster-apply', secret, JSON.stringify(credentials.apply));
+  await deps.secrets.put('cluster-read', secret, JSON.stringify(credentials.read));
+  return { applySecret: secret, readSecret: secret };
+}
+
+/** On EKS without roles the functions sign with their own, of which each has another. */
+function isSameCredential(input: ClusterInput): boolean {
+  if ('eks' in input) {
+    const { apply, read } = input.eks;
+    return apply.roleArn !== undefined && apply.roleArn === read.roleArn;
+  }
+  return sha256(JSON.stringify(input.apply)) === sha256(JSON.stringify(input.read));
 }
 
 /** Targets that failed because the cluster was not there, or not with this credential, need not wait for their back-off. */

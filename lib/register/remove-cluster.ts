@@ -32,6 +32,8 @@ export async function removeCluster(
     );
   }
   await deps.state.deleteCluster(id);
-  await deps.secrets.delete('cluster-apply', cluster.applySecret);
-  await deps.secrets.delete('cluster-read', cluster.readSecret);
+  if (cluster.schema === 1) {
+    await deps.secrets.delete('cluster-apply', cluster.applySecret);
+    await deps.secrets.delete('cluster-read', cluster.readSecret);
+  }
 }

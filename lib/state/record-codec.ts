@@ -40,9 +40,10 @@ function bodyOf(record: TableRecord): string {
 export async function read<T extends { readonly schema: number }>(
   table: RecordTable,
   key: RecordKey,
+  newest = 1,
 ): Promise<Versioned<T> | undefined> {
   const record = await table.get(key);
-  return record === undefined ? undefined : decode<T>(record);
+  return record === undefined ? undefined : decode<T>(record, newest);
 }
 
 /** Reads, decides purely, writes under the version that was read, and starts over if someone else was quicker. */

@@ -24,6 +24,8 @@ interface Heartbeat {
   readonly expiresAt: number;
 }
 
+/** 1: with stored credentials; 2: EKS, without. */
+const CLUSTER_SCHEMA = 2;
 /** Days that the record of a run is kept. */
 const RUN_RETENTION_DAYS = 90;
 
@@ -43,12 +45,12 @@ const dueShard = (id: TargetId): string => `DUE#${id[0] ?? '0'}`;
 export function tableStateStore(table: RecordTable): StateStore {
   const put = (key: RecordKey, value: unknown, extra: Partial<TableRecord> = {}) =>
     table.put({ ...key, version: 1, ...encode(value), ...extra }, 'always');
-  const get = async <T extends { readonly schema: number }>(key: RecordKey) =>
-    (await read<T>(table, key))?.value;
-  const listAll = async <T extends { readonly schema: number }>(listKey: string) => {
+  const get = async <T extends { readonly schema: number }>(key: RecordKey, newest = 1) =>
+    (await read<T>(table, key, newest))?.value;
+  const listAll = async <T extends { readonly schema: number }>(listKey: string, newest = 1) => {
     const records = await table.getMany(await table.list(listKey));
     return records
-      .map((record) => ({ pk: record.pk, value: decode<T>(record).value }))
+      .map((record) => ({ pk: record.pk, value: decode<T>(record, newest).value }))
       .sort((a, b) => (a.pk < b.pk ? -1 : 1))
       .map(({ value }) => value);
   };
@@ -99,9 +101,9 @@ export function tableStateStore(table: RecordTable): StateStore {
     async putCluster(cluster) {
       await put(clusterKey(cluster.name, 'META'), cluster, { list: { key: 'CLUSTER', sort: cluster.name } });
     },
-    getCluster: (name) => get<Cluster>(clusterKey(name, 'META')),
+    getCluster: (name) => get<Cluster>(clusterKey(name, 'META'), CLUSTER_SCHEMA),
     deleteCluster: (name) => table.remove([clusterKey(name, 'META'), clusterKey(name, 'SCAN')]),
-    listClusters: () => listAll<Cluster>('CLUSTER'),
+    listClusters: () => listAll<Cluster>('CLUSTER', CLUSTER_SCHEMA),
 
     getTarget: (id) => get<TargetState>(targetKey(id, 'STATE')),
     async getTargets(ids) {

@@ -1,6 +1,6 @@
 import type { ConnectOptions } from '../../lib/cluster/connect-kube.ts';
 import { createConnector } from '../../lib/cluster/create-connector.ts';
-import type { Cluster } from '../../lib/model/cluster.ts';
+import type { Cluster, SecretCluster } from '../../lib/model/cluster.ts';
 import { HoldfastError } from '../../lib/model/errors.ts';
 import type { ClusterName } from '../../lib/model/ids.ts';
 import type { SecretStore } from '../../lib/secrets/secret-store.ts';
@@ -8,7 +8,7 @@ import { fakeKube } from './fake-kube.ts';
 
 const PROD = 'prod' as ClusterName;
 
-function aCluster(changes: Partial<Cluster> = {}): Cluster {
+function aCluster(changes: Partial<SecretCluster> = {}): Cluster {
   return {
     schema: 1,
     name: PROD,
