@@ -2,16 +2,20 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { createConnector } from '../cluster/create-connector.ts';
+import { awsSts } from '../cluster/eks-sts.ts';
+import { createEksTokenSource } from '../cluster/eks-token-source.ts';
 import type { Log } from '../model/log.ts';
+import { type Metrics, noMetrics } from '../model/metrics.ts';
 import { createSqsWakeQueue } from '../queue/sqs-wake-queue.ts';
 import { DEFAULT_TIMINGS, type ScanDeps, type Timings } from '../reconcile/deps.ts';
-import { createSecretsManagerStore } from '../secrets/secrets-manager-store.ts';
 import { dynamoTable } from '../state/table.ts';
 import { tableStateStore } from '../state/table-state-store.ts';
 import type { AwsClients } from './aws.ts';
+import { createEmfMetrics } from './emf-metrics.ts';
 import { loadHashKey } from './hash-key.ts';
 import { createJsonLog } from './json-log.ts';
 import { type Environment, type InstallationNames, namesFromEnvironment } from './names.ts';
+import { composeSecrets } from './secrets.ts';
 
 // Nothing of Git or rendering may be imported here: the scan only looks at clusters.
 
@@ -19,18 +23,22 @@ export interface DriftScanParts {
   readonly clients: Pick<AwsClients, 'dynamodb' | 'sqs' | 'secretsManager'>;
   readonly names: Pick<InstallationNames, 'installation' | 'table' | 'targetQueueUrl' | 'secretPrefix'>;
   readonly log: Log;
+  /** @default none */
+  readonly metrics?: Metrics;
   readonly timings?: Timings;
 }
 
 /** Everything that the drift scan stands on. Holds caches and connections: compose once. */
 export function composeDriftScan(parts: DriftScanParts): ScanDeps & { close(): Promise<void> } {
-  const { clients, names, log } = parts;
+  const { clients, names, metrics = noMetrics } = parts;
   const state = tableStateStore(dynamoTable({ client: clients.dynamodb, tableName: names.table }));
-  const secrets = createSecretsManagerStore({
+  const { secrets, log, redactor } = composeSecrets({
     secretsManager: clients.secretsManager,
     prefix: names.secretPrefix,
+    log: parts.log,
   });
-  const connector = createConnector({ clusters: (name) => state.getCluster(name), secrets });
+  const eksTokens = createEksTokenSource({ sts: awsSts(), onSecret: (value) => redactor.register(value) });
+  const connector = createConnector({ clusters: (name) => state.getCluster(name), secrets, eksTokens });
   return {
     state,
     // It wakes targets only and may not send to the sources' queue.
@@ -41,6 +49,7 @@ export function composeDriftScan(parts: DriftScanParts): ScanDeps & { close(): P
     timings: parts.timings ?? DEFAULT_TIMINGS,
     random: Math.random,
     log,
+    metrics,
     close: () => connector.close(),
   };
 }
@@ -61,5 +70,6 @@ export function composeDriftScanFromEnvironment(environment: Environment): ScanD
     },
     names,
     log: createJsonLog().child({ function: 'drift-scan' }),
+    metrics: createEmfMetrics({ installation: names.installation }),
   });
 }

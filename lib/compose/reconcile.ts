@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { s3ArtefactStore } from '../artefact/s3-artefact-store.ts';
 import { createConnector } from '../cluster/create-connector.ts';
+import { awsSts } from '../cluster/eks-sts.ts';
+import { createEksTokenSource } from '../cluster/eks-token-source.ts';
 import type { Log } from '../model/log.ts';
+import { type Metrics, noMetrics } from '../model/metrics.ts';
 import { createSqsWakeQueue } from '../queue/sqs-wake-queue.ts';
 import {
   DEFAULT_TIMINGS,
@@ -16,19 +19,22 @@ import {
 } from '../reconcile/deps.ts';
 import { createRenderer } from '../render/create-renderer.ts';
 import { findTools } from '../render/tools.ts';
-import { createSecretsManagerStore } from '../secrets/secrets-manager-store.ts';
 import { createGitHost } from '../source/git-host.ts';
 import { dynamoTable } from '../state/table.ts';
 import { tableStateStore } from '../state/table-state-store.ts';
 import { type AwsClients, createAwsClients } from './aws.ts';
+import { createEmfMetrics } from './emf-metrics.ts';
 import { loadHashKey } from './hash-key.ts';
 import { createJsonLog } from './json-log.ts';
 import { type Environment, type InstallationNames, namesFromEnvironment } from './names.ts';
+import { composeSecrets } from './secrets.ts';
 
 export interface ReconcileParts {
   readonly clients: AwsClients;
   readonly names: InstallationNames;
   readonly log: Log;
+  /** @default none */
+  readonly metrics?: Metrics;
   /** For the Git cache, the tools and the private directories of renders. */
   readonly temporaryDirectory: string;
   readonly timings?: Timings;
@@ -40,17 +46,19 @@ export type ReconcileDeps = SourceStageDeps & TargetStageDeps & ScanDeps & Sweep
 export async function composeReconcile(
   parts: ReconcileParts,
 ): Promise<ReconcileDeps & { close(): Promise<void> }> {
-  const { clients, names, log, temporaryDirectory } = parts;
+  const { clients, names, temporaryDirectory, metrics = noMetrics } = parts;
   const state = tableStateStore(dynamoTable({ client: clients.dynamodb, tableName: names.table }));
-  const secrets = createSecretsManagerStore({
+  const { secrets, log, redactor } = composeSecrets({
     secretsManager: clients.secretsManager,
     prefix: names.secretPrefix,
+    log: parts.log,
   });
   const tools = await findTools({ cacheDirectory: join(temporaryDirectory, 'tools') });
   const renders = join(temporaryDirectory, 'renders');
   mkdirSync(renders, { recursive: true, mode: 0o700 });
   const git = createGitHost({ secrets, cacheDirectory: join(temporaryDirectory, 'git') });
-  const connector = createConnector({ clusters: (name) => state.getCluster(name), secrets });
+  const eksTokens = createEksTokenSource({ sts: awsSts(), onSecret: (value) => redactor.register(value) });
+  const connector = createConnector({ clusters: (name) => state.getCluster(name), secrets, eksTokens });
   return {
     installation: names.installation,
     state,
@@ -69,6 +77,7 @@ export async function composeReconcile(
     random: Math.random,
     newId: () => randomUUID().slice(0, 8),
     log,
+    metrics,
     async close() {
       await git.close();
       await connector.close();
@@ -93,6 +102,7 @@ export function composeReconcileFromEnvironment(
     clients: createAwsClients(),
     names,
     log: createJsonLog().child({ function: name }),
+    metrics: createEmfMetrics({ installation: names.installation }),
     temporaryDirectory: join(tmpdir(), 'holdfast'),
   });
 }

@@ -2,8 +2,8 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { Log } from '../model/log.ts';
+import { type Metrics, noMetrics } from '../model/metrics.ts';
 import { createSqsWakeQueue } from '../queue/sqs-wake-queue.ts';
-import { createSecretsManagerStore } from '../secrets/secrets-manager-store.ts';
 import { dynamoTable } from '../state/table.ts';
 import { tableStateStore } from '../state/table-state-store.ts';
 import { readFollowedRefs } from '../webhook/followed-refs.ts';
@@ -11,9 +11,11 @@ import type { ReceiveWebhookDeps } from '../webhook/receive-webhook.ts';
 import { createRefetchGate } from '../webhook/refetch-gate.ts';
 import { rememberUnknownSources } from '../webhook/source-lookup.ts';
 import type { AwsClients } from './aws.ts';
+import { createEmfMetrics } from './emf-metrics.ts';
 import { IP_ALLOW_LIST_VARIABLE, readIpAllowList } from './ip-allow-list.ts';
 import { createJsonLog } from './json-log.ts';
 import { type Environment, type InstallationNames, namesFromEnvironment } from './names.ts';
+import { composeSecrets } from './secrets.ts';
 
 // Nothing of rendering, Git or Kubernetes may be imported here: a Git host waits for this function's cold start.
 
@@ -21,24 +23,30 @@ export interface WebhookParts {
   readonly clients: Pick<AwsClients, 'dynamodb' | 'sqs' | 'secretsManager'>;
   readonly names: Pick<InstallationNames, 'table' | 'sourceQueueUrl' | 'secretPrefix'>;
   readonly log: Log;
+  /** @default none */
+  readonly metrics?: Metrics;
   readonly isAllowedAddress?: (sourceIp: string) => boolean;
 }
 
 /** Holds the caches of one process: compose once, not per request. */
-export function composeWebhook({ clients, names, log, isAllowedAddress }: WebhookParts): ReceiveWebhookDeps {
+export function composeWebhook(parts: WebhookParts): ReceiveWebhookDeps {
+  const { clients, names, isAllowedAddress, metrics = noMetrics } = parts;
+  const { secrets, log } = composeSecrets({
+    secretsManager: clients.secretsManager,
+    prefix: names.secretPrefix,
+    log: parts.log,
+  });
   const monotonic = () => performance.now();
   const state = tableStateStore(dynamoTable({ client: clients.dynamodb, tableName: names.table }));
   return {
     sources: rememberUnknownSources({ get: (id) => state.getSource(id) }, monotonic),
-    secrets: createSecretsManagerStore({
-      secretsManager: clients.secretsManager,
-      prefix: names.secretPrefix,
-    }),
+    secrets,
     // It wakes sources only and may not send to the targets' queue.
     queue: createSqsWakeQueue({ sqs: clients.sqs, sourceQueueUrl: names.sourceQueueUrl }),
     followedRefs: (source) => readFollowedRefs(state, source),
     mayRefetchSecrets: createRefetchGate(monotonic),
     log,
+    metrics,
     ...(isAllowedAddress === undefined ? {} : { isAllowedAddress }),
   };
 }
@@ -48,7 +56,12 @@ export function composeWebhook({ clients, names, log, isAllowedAddress }: Webhoo
  * @throws HoldfastError `invalid-input` naming every variable that is not set, or the range that is none
  */
 export function composeWebhookFromEnvironment(environment: Environment): ReceiveWebhookDeps {
-  const names = namesFromEnvironment(environment, ['table', 'sourceQueueUrl', 'secretPrefix']);
+  const names = namesFromEnvironment(environment, [
+    'installation',
+    'table',
+    'sourceQueueUrl',
+    'secretPrefix',
+  ]);
   return composeWebhook({
     clients: {
       dynamodb: new DynamoDBClient({}),
@@ -57,6 +70,7 @@ export function composeWebhookFromEnvironment(environment: Environment): Receive
     },
     names,
     log: createJsonLog().child({ function: 'webhook' }),
+    metrics: createEmfMetrics({ installation: names.installation }),
     ...allowedAddressesFrom(environment),
   });
 }

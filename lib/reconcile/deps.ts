@@ -1,6 +1,7 @@
 import type { ArtefactStore } from '../artefact/artefact-store.ts';
 import type { ClusterConnector } from '../cluster/kube-api.ts';
 import type { Log } from '../model/log.ts';
+import type { Metrics } from '../model/metrics.ts';
 import type { HashKey } from '../plan/keyed-hash.ts';
 import type { WakeQueue } from '../queue/wake-queue.ts';
 import type { Renderer } from '../render/renderer.ts';
@@ -31,6 +32,8 @@ interface SharedDeps {
   /** 0 ≤ x < 1, for jitter. */
   readonly random: () => number;
   readonly log: Log;
+  /** @default none */
+  readonly metrics?: Metrics;
 }
 
 export interface SourceStageDeps extends SharedDeps {
@@ -53,7 +56,7 @@ export interface ScanDeps extends SharedDeps {
   readonly hashKey: () => Promise<HashKey>;
 }
 
-export type SweepDeps = Pick<SharedDeps, 'state' | 'queue' | 'clock' | 'log'>;
+export type SweepDeps = Pick<SharedDeps, 'state' | 'queue' | 'clock' | 'log' | 'metrics'>;
 
 /** Full jitter over the upper half: spread, but never at once. */
 export function retryDelayMs(timings: Timings, attempt: number, random: () => number): number {

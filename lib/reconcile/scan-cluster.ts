@@ -22,6 +22,8 @@ export interface ScanOutcome {
   readonly targets: number;
   readonly clean: number;
   readonly drifted: number;
+  /** Targets with at least one such object. */
+  readonly driftedTargets: number;
   readonly unknown: number;
   /** Targets woken to be healed. */
   readonly woken: number;
@@ -79,7 +81,7 @@ async function scan(deps: ScanDeps, cluster: ClusterName, deadline: number): Pro
     deadline,
   );
   const key = await deps.hashKey();
-  const totals = { clean: 0, drifted: 0, unknown: 0, woken: 0, discarded: 0 };
+  const totals = { clean: 0, drifted: 0, driftedTargets: 0, unknown: 0, woken: 0, discarded: 0 };
   for (const target of targets) {
     const report = await judgeTarget({ deps, kube, observation, crdOf, key, deadline }, target);
     if (!(await stillTrue(deps, report))) {
@@ -89,6 +91,7 @@ async function scan(deps: ScanDeps, cluster: ClusterName, deadline: number): Pro
     await deps.state.putDrift(report);
     totals.clean += report.clean;
     totals.drifted += report.findings.length;
+    if (report.findings.length > 0) totals.driftedTargets += 1;
     totals.unknown += report.unknown.length;
     if (report.findings.length > 0 && (await wakeToHeal(deps, target.state, report))) totals.woken += 1;
   }

@@ -37,5 +37,15 @@ export async function scanClusters(
       failed.push({ cluster: name, error: message });
     }
   }
-  return { scanned, failed, left: due.length - scanned.length - failed.length };
+  const left = due.length - scanned.length - failed.length;
+  if (options.only === undefined) emitTotals(deps, scanned, failed.length, left);
+  return { scanned, failed, left };
+}
+
+/** Of whole scans only: what one cluster shows, asked for by hand, is no total. */
+function emitTotals(deps: ScanDeps, scanned: readonly ScanOutcome[], failed: number, left: number): void {
+  const drifted = scanned.reduce((sum, { driftedTargets }) => sum + driftedTargets, 0);
+  deps.metrics?.emit('DriftedTargets', drifted);
+  deps.metrics?.emit('UnreachableClusters', failed);
+  if (left === 0) deps.metrics?.emit('ScanCompleted');
 }

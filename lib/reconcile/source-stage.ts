@@ -158,6 +158,7 @@ async function superseded(deps: SourceStageDeps, id: SourceId): Promise<SourceOu
 
 async function failed(deps: SourceStageDeps, id: SourceId, error: unknown): Promise<SourceOutcome> {
   const record = errorRecord(error);
+  deps.metrics?.emit('SourceFailed');
   deps.log.warn('source stage failed', {
     source: id,
     code: record.code,

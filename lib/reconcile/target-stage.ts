@@ -44,11 +44,17 @@ export async function runTargetStage(
   });
   if (acquired.kind === 'none') return { kind: 'idle', why: acquired.why };
   const state = acquired.next;
+  if (acquired.effect === 'taken-over') deps.metrics?.emit('LeaseStolen');
+  const runId = `${String(startedAt).padStart(13, '0')}-${deps.newId()}`;
   const log = deps.log.child({
     target: id,
     application: state.application,
     cluster: state.cluster,
     epoch: state.epoch,
+    run: runId,
+    ...(state.wanted.kind === 'removed' || state.wanted.revision === undefined
+      ? {}
+      : { revision: state.wanted.revision }),
   });
   const lease = keepLease(deps, { target: id, epoch: state.epoch, leaseMs, grantedAt });
   let result: RunResult;
@@ -72,20 +78,20 @@ export async function runTargetStage(
   } finally {
     lease.stop();
   }
-  return await commit({ ...deps, log }, state, { ...wake, startedAt }, result);
+  return await commit({ ...deps, log }, state, { ...wake, startedAt, runId }, result);
 }
 
 async function commit(
   deps: TargetStageDeps,
   state: TargetState,
-  wake: { readonly reason: WakeReason; readonly startedAt: number },
+  wake: { readonly reason: WakeReason; readonly startedAt: number; readonly runId: string },
   result: RunResult,
 ): Promise<TargetOutcome> {
   const id = state.target;
   const endedAt = deps.clock.now();
   const run: Run = {
     schema: 1,
-    id: `${String(wake.startedAt).padStart(13, '0')}-${deps.newId()}`,
+    id: wake.runId,
     target: id,
     reason: wake.reason,
     ...(state.wanted.kind === 'revision' ? { revision: state.wanted.revision } : {}),
@@ -116,8 +122,8 @@ async function commit(
     return { kind: 'lost' };
   }
   await deps.state.putRun(run);
+  emitRun(deps, run);
   deps.log.info('run finished', {
-    run: run.id,
     outcome: run.outcome,
     counts: run.counts,
     errors: run.errors.length,
@@ -139,6 +145,13 @@ async function commit(
   }
   await dropUnused(deps, finished.next, result.packs);
   return { kind: 'ran', run };
+}
+
+/** What is continued or was overtaken has not ended yet. */
+function emitRun({ metrics }: TargetStageDeps, run: Run): void {
+  if (run.outcome === 'succeeded') metrics?.emit('ReconcileSucceeded');
+  if (run.outcome === 'failed') metrics?.emit('ReconcileFailed');
+  metrics?.emit('ReconcileDuration', run.endedAt - run.startedAt);
 }
 
 /** Blobs that no pointer of the committed item leads to. `packs` undefined: the run changed nothing. */

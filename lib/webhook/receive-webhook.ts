@@ -1,5 +1,6 @@
 import type { SourceId } from '../model/ids.ts';
 import { type Log, silentLog } from '../model/log.ts';
+import type { Metrics } from '../model/metrics.ts';
 import type { Source } from '../model/source.ts';
 import type { WakeUp } from '../model/wake-up.ts';
 import type { WakeQueue } from '../queue/wake-queue.ts';
@@ -24,6 +25,8 @@ export interface ReceiveWebhookDeps {
   /** Whether this address may call at all. @default every address may */
   readonly isAllowedAddress?: (sourceIp: string) => boolean;
   readonly log?: Log;
+  /** @default none */
+  readonly metrics?: Metrics;
   /** @default DEFAULT_MAX_BODY_BYTES */
   readonly maxBodyBytes?: number;
 }
@@ -61,6 +64,13 @@ export async function receiveWebhook(
   deps: ReceiveWebhookDeps,
   request: WebhookRequest,
 ): Promise<WebhookResult> {
+  const result = await receive(deps, request);
+  if (result.kind === 'accepted') deps.metrics?.emit('WebhookAccepted');
+  if (result.kind === 'unauthorized') deps.metrics?.emit('WebhookUnauthorized');
+  return result;
+}
+
+async function receive(deps: ReceiveWebhookDeps, request: WebhookRequest): Promise<WebhookResult> {
   const log = deps.log ?? silentLog;
   if (deps.isAllowedAddress !== undefined && !deps.isAllowedAddress(request.sourceIp ?? '')) {
     log.info('delivery from an address that is not allowed refused', { sourceIp: request.sourceIp });
@@ -71,7 +81,8 @@ export async function receiveWebhook(
     log.info('delivery for a malformed source id refused');
     return { kind: 'unauthorized' };
   }
-  const sourceLog = log.child({ sourceId });
+  // The key under which the other functions name it too.
+  const sourceLog = log.child({ source: sourceId });
   try {
     return await receiveForSource({ ...deps, log: sourceLog }, sourceId, request);
   } catch (error) {

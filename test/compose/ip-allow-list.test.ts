@@ -44,6 +44,7 @@ describe('the list of addresses that may send webhooks', () => {
 
   it('is read by the webhook function', () => {
     const environment = {
+      HOLDFAST_INSTALLATION: 'i',
       HOLDFAST_TABLE: 't',
       HOLDFAST_SOURCE_QUEUE_URL: 'q',
       HOLDFAST_SECRET_PREFIX: 'p',
