@@ -13,7 +13,7 @@ import { tableStateStore } from '../state/table-state-store.ts';
 import type { AwsClients } from './aws.ts';
 import { createEmfMetrics } from './emf-metrics.ts';
 import { loadHashKey } from './hash-key.ts';
-import { createJsonLog } from './json-log.ts';
+import { createLambdaLog } from './lambda-log.ts';
 import { type Environment, type InstallationNames, namesFromEnvironment } from './names.ts';
 import { composeSecrets } from './secrets.ts';
 
@@ -69,7 +69,7 @@ export function composeDriftScanFromEnvironment(environment: Environment): ScanD
       secretsManager: new SecretsManagerClient({}),
     },
     names,
-    log: createJsonLog().child({ function: 'drift-scan' }),
+    log: createLambdaLog('drift-scan'),
     metrics: createEmfMetrics({ installation: names.installation }),
   });
 }

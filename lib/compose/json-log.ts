@@ -8,21 +8,23 @@ const MAX_CAUSES = 5;
  * One JSON object a line: time, level, message and the fields, as CloudWatch Logs and `jq` read it.
  * An Error among the fields is written by name, code, message and causes; its `details` are safe by contract.
  * A field that cannot be written as JSON never loses the line.
+ * @param context read for every line: what changes from one invocation of a function to the next
  */
 export function createJsonLog(
   write: (line: string) => void = (line) => process.stdout.write(line),
   fields: LogFields = {},
   now: () => Date = () => new Date(),
+  context: () => LogFields = () => ({}),
 ): Log {
   const at = (level: string) => (message: string, extra?: LogFields) => {
     const head = { time: now().toISOString(), level, message };
-    write(`${stringify(head, { ...fields, ...extra })}\n`);
+    write(`${stringify(head, { ...context(), ...fields, ...extra })}\n`);
   };
   return {
     info: at('info'),
     warn: at('warn'),
     error: at('error'),
-    child: (more) => createJsonLog(write, { ...fields, ...more }, now),
+    child: (more) => createJsonLog(write, { ...fields, ...more }, now, context),
   };
 }
 

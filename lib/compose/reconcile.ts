@@ -25,7 +25,7 @@ import { tableStateStore } from '../state/table-state-store.ts';
 import { type AwsClients, createAwsClients } from './aws.ts';
 import { createEmfMetrics } from './emf-metrics.ts';
 import { loadHashKey } from './hash-key.ts';
-import { createJsonLog } from './json-log.ts';
+import { createLambdaLog } from './lambda-log.ts';
 import { type Environment, type InstallationNames, namesFromEnvironment } from './names.ts';
 import { composeSecrets } from './secrets.ts';
 
@@ -101,7 +101,7 @@ export function composeReconcileFromEnvironment(
   return composeReconcile({
     clients: createAwsClients(),
     names,
-    log: createJsonLog().child({ function: name }),
+    log: createLambdaLog(name),
     metrics: createEmfMetrics({ installation: names.installation }),
     temporaryDirectory: join(tmpdir(), 'holdfast'),
   });

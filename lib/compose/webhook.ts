@@ -13,7 +13,7 @@ import { rememberUnknownSources } from '../webhook/source-lookup.ts';
 import type { AwsClients } from './aws.ts';
 import { createEmfMetrics } from './emf-metrics.ts';
 import { IP_ALLOW_LIST_VARIABLE, readIpAllowList } from './ip-allow-list.ts';
-import { createJsonLog } from './json-log.ts';
+import { createLambdaLog } from './lambda-log.ts';
 import { type Environment, type InstallationNames, namesFromEnvironment } from './names.ts';
 import { composeSecrets } from './secrets.ts';
 
@@ -69,7 +69,7 @@ export function composeWebhookFromEnvironment(environment: Environment): Receive
       secretsManager: new SecretsManagerClient({}),
     },
     names,
-    log: createJsonLog().child({ function: 'webhook' }),
+    log: createLambdaLog('webhook'),
     metrics: createEmfMetrics({ installation: names.installation }),
     ...allowedAddressesFrom(environment),
   });
