@@ -44,10 +44,13 @@ export function namesFromEnvironment<Name extends keyof InstallationNames>(
   >;
 }
 
-/** The same names as environment variables: for functions and for child processes. */
-export function namesToEnvironment(names: InstallationNames): Record<string, string> {
+/** The same names as environment variables, for functions and for child processes; a function gets those that it needs. */
+export function namesToEnvironment(names: Partial<InstallationNames>): Record<string, string> {
   return Object.fromEntries(
-    (Object.keys(VARIABLES) as (keyof InstallationNames)[]).map((name) => [VARIABLES[name], names[name]]),
+    (Object.entries(names) as [keyof InstallationNames, string][]).map(([name, value]) => [
+      VARIABLES[name],
+      value,
+    ]),
   );
 }
 

@@ -1,3 +1,7 @@
+/** Names of the table's indexes; both hold keys only. */
+export const LIST_INDEX = 'list';
+export const DUE_INDEX = 'due';
+
 /** One item of the table. `body` is JSON text, so that a record reads the same in every adapter. */
 export interface TableRecord {
   readonly pk: string;

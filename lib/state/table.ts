@@ -14,10 +14,14 @@ import {
   type WriteRequest,
 } from '@aws-sdk/client-dynamodb';
 import { HoldfastError } from '../model/errors.ts';
-import type { RecordKey, RecordTable, TableRecord, WriteCondition } from './record-table.ts';
-
-export const LIST_INDEX = 'list';
-export const DUE_INDEX = 'due';
+import {
+  DUE_INDEX,
+  LIST_INDEX,
+  type RecordKey,
+  type RecordTable,
+  type TableRecord,
+  type WriteCondition,
+} from './record-table.ts';
 
 type Item = Record<string, AttributeValue>;
 
