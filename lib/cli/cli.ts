@@ -1,6 +1,7 @@
 import type { Environment } from '../compose/names.ts';
 import type { LocalConnection } from '../local/connect-local.ts';
 import type { RegisterDeps } from '../register/deps.ts';
+import type { DescribeEksCluster } from './describe-eks-cluster.ts';
 import type { ExitCode } from './exit-codes.ts';
 
 /** What a command has of the world; tests give their own. */
@@ -25,10 +26,15 @@ export interface Cli {
   /** Sets what the process ends with. */
   exit(code: ExitCode): void;
   connect(directory: string): Promise<Installation>;
+  /** By the outputs of a stack in AWS. */
+  connectStack(file: string): Promise<Installation>;
+  readonly describeEksCluster: DescribeEksCluster;
 }
 
 export interface GlobalOptions {
   readonly stateDir: string;
+  /** Given: an installation in AWS, and not the local one. */
+  readonly stackOutputs?: string;
   readonly output: OutputFormat;
 }
 
@@ -38,7 +44,9 @@ export async function withInstallation<T>(
   options: GlobalOptions,
   use: (installation: Installation) => Promise<T>,
 ): Promise<T> {
-  const installation = await cli.connect(options.stateDir);
+  const installation = await (options.stackOutputs === undefined
+    ? cli.connect(options.stateDir)
+    : cli.connectStack(options.stackOutputs));
   try {
     return await use(installation);
   } finally {

@@ -12,6 +12,7 @@ import { addRenderCommand } from './commands/render.ts';
 import { addSourceCommand } from './commands/source.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addTourCommand } from './commands/tour.ts';
+import type { DescribeEksCluster } from './describe-eks-cluster.ts';
 import { describeError, EXIT, type ExitCode, exitCodeOf } from './exit-codes.ts';
 import { processIo } from './process-io.ts';
 
@@ -19,6 +20,8 @@ export interface RunOptions {
   readonly io: CliIo;
   /** @default connectLocal: the installation of the state directory */
   readonly connect?: (directory: string) => Promise<Installation>;
+  /** @default with the AWS SDK and the credentials of this shell */
+  readonly describeEksCluster?: DescribeEksCluster;
 }
 
 const DEFAULT_STATE_DIRECTORY = '.holdfast';
@@ -33,6 +36,8 @@ export async function runCli(argv: readonly string[], options: RunOptions): Prom
       code = given;
     },
     connect: options.connect ?? connect,
+    connectStack,
+    describeEksCluster: options.describeEksCluster ?? describeEks,
   };
   try {
     await buildProgram(cli).parseAsync([...argv], { from: 'user' });
@@ -51,6 +56,16 @@ async function connect(directory: string): Promise<Installation> {
   return connectLocal(directory);
 }
 
+async function connectStack(file: string): Promise<Installation> {
+  const { connectStack } = await import('./connect-stack.ts');
+  return connectStack(file);
+}
+
+const describeEks: DescribeEksCluster = async (clusterName, region) => {
+  const { describeEksCluster } = await import('./describe-eks-cluster.ts');
+  return describeEksCluster(clusterName, region);
+};
+
 /** The entry point of bin/holdfast.js. */
 export async function main(argv: readonly string[]): Promise<void> {
   process.exitCode = await runCli(argv, { io: processIo() });
@@ -66,6 +81,12 @@ function buildProgram(cli: Cli): Command {
       new Option('--state-dir <directory>', 'of the local installation')
         .env('HOLDFAST_STATE_DIR')
         .default(DEFAULT_STATE_DIRECTORY),
+    )
+    .addOption(
+      new Option(
+        '--stack-outputs <file>',
+        'of an installation in AWS, as "cdk deploy --outputs-file" writes it; instead of --state-dir',
+      ).env('HOLDFAST_STACK_OUTPUTS'),
     )
     .addOption(
       new Option('--output <format>', 'tables for people, JSON for programs')

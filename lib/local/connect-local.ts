@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
-import { destroyAwsClients } from '../compose/aws.ts';
+import { type AwsClients, destroyAwsClients } from '../compose/aws.ts';
+import type { InstallationNames } from '../compose/names.ts';
 import { composeReconcile, type ReconcileDeps } from '../compose/reconcile.ts';
 import { HoldfastError } from '../model/errors.ts';
 import { type Log, silentLog } from '../model/log.ts';
@@ -19,6 +20,8 @@ export interface LocalConnection {
   readonly webhookUrl: string;
   readonly deps: ReconcileDeps;
   readonly secrets: SecretStore;
+  /** The services underneath, for who looks at them themselves. */
+  readonly aws?: { readonly clients: AwsClients; readonly names: InstallationNames };
   close(): Promise<void>;
 }
 
@@ -52,6 +55,7 @@ export async function connectLocal(directory: string, log: Log = silentLog): Pro
       secretsManager: clients.secretsManager,
       prefix: names.secretPrefix,
     }),
+    aws: { clients, names },
     async close() {
       await deps.close();
       destroyAwsClients(clients);

@@ -10,13 +10,15 @@ import { describeError, UsageError } from '../exit-codes.ts';
 import { table } from '../output/table.ts';
 import { ago, isoTime } from '../output/words.ts';
 import { readText } from '../secret-input.ts';
+import { addEks, EKS_OPTIONS, type EksAddOptions } from './cluster-eks.ts';
+import { addClusterRbacCommand } from './cluster-rbac.ts';
+import { printAdded, refuseOptions } from './cluster-added.ts';
 
-interface AddOptions extends GlobalOptions {
-  readonly kubeconfig: string;
+interface AddOptions extends EksAddOptions {
+  readonly kubeconfig?: string;
   readonly context?: string;
   readonly readKubeconfig?: string;
   readonly readContext?: string;
-  readonly replace?: boolean;
   /** `--no-check` */
   readonly check: boolean;
 }
@@ -30,15 +32,26 @@ export function addClusterCommand(program: Command, cli: Cli): void {
     .command('add')
     .argument('<name>', 'the name that definitions use: lower-case letters, digits and dashes')
     .description(
-      'register a cluster with two credentials of kubeconfigs: one that applies, one that only reads',
+      'register a cluster, with two credentials of kubeconfigs (one that applies, one that only reads) or as an EKS cluster',
     )
-    .requiredOption('--kubeconfig <file>', 'its user applies (- for standard input)')
+    .option('--kubeconfig <file>', 'its user applies (- for standard input)')
     .option('--context <name>', 'default: its current-context')
     .option('--read-kubeconfig <file>', 'its user only reads, for the drift scan and for plans')
     .option(
       '--read-context <name>',
       'default: the current-context of the file; alone, a context of --kubeconfig',
     )
+    .option(
+      '--eks <cluster>',
+      'an EKS cluster, by its name there; needs --region, and no credential is stored',
+    )
+    .option('--region <region>', 'of the EKS cluster')
+    .option('--role-arn <arn>', 'assumed by who applies; default: the target stage comes as itself')
+    .option('--external-id <id>', 'that the trust policy of --role-arn demands')
+    .option('--read-role-arn <arn>', 'assumed by the drift scan; default: it comes as itself')
+    .option('--read-external-id <id>', 'that the trust policy of --read-role-arn demands')
+    .option('--endpoint <url>', 'of the EKS cluster; default: from eks:DescribeCluster')
+    .option('--ca-file <file>', 'its CA as PEM; default: from eks:DescribeCluster')
     .option('--replace', 'change a registered cluster, for example to rotate its credentials')
     .option('--no-check', 'do not try to reach it from here first')
     .addHelpText(
@@ -49,11 +62,13 @@ Server, CA and credentials are copied; the file is not needed any more. A token 
 
 Examples:
   holdfast cluster add prod-eu --kubeconfig prod.yaml --context deployer --read-context reader
+  holdfast cluster add prod-us --eks prod --region us-east-1
   kubectl config view --raw --minify --flatten | holdfast cluster add kind --kubeconfig -`,
     )
     .action(async (name: string, _options, command: Command) => {
       await runAdd(cli, name, command.optsWithGlobals<AddOptions>());
     });
+  addClusterRbacCommand(cluster, cli);
   cluster
     .command('list')
     .description('the registered clusters')
@@ -75,8 +90,19 @@ Examples:
 }
 
 async function runAdd(cli: Cli, name: string, options: AddOptions): Promise<void> {
+  if ((options.kubeconfig === undefined) === (options.eks === undefined)) {
+    throw new UsageError('give either --kubeconfig, or --eks with --region');
+  }
+  if (options.eks === undefined) return addWithCredentials(cli, name, options);
+  refuseOptions(options, KUBECONFIG_OPTIONS, 'is for kubeconfigs: give --kubeconfig, or leave it out');
+  return addEks(cli, name, options);
+}
+
+const KUBECONFIG_OPTIONS = ['context', 'readKubeconfig', 'readContext'] as const;
+
+async function addWithCredentials(cli: Cli, name: string, options: AddOptions): Promise<void> {
+  refuseOptions(options, EKS_OPTIONS, 'is for EKS clusters: give --eks, or leave it out');
   const { apply, read } = await importBoth(cli, options);
-  const warnings: string[] = [];
   let serverVersion: string | undefined;
   if (options.check) {
     serverVersion = await checkReachable(name, apply, 'apply');
@@ -91,22 +117,12 @@ async function runAdd(cli: Cli, name: string, options: AddOptions): Promise<void
       read: read.credential,
       replace: options.replace ?? false,
     });
-    if (added.sameCredential) {
-      warnings.push(
-        'the read credential is the apply credential, so the drift scan could write: give --read-kubeconfig or --read-context with one that only reads',
-      );
-    }
-    const document = {
-      cluster: added.cluster.name,
-      endpoint: added.cluster.endpoint,
-      replaced: added.replaced,
-      ...(serverVersion === undefined ? {} : { serverVersion }),
-      warnings,
-    };
-    print(cli, options, document, () => [
-      `${added.replaced ? 'Replaced' : 'Added'} cluster ${name} (${added.cluster.endpoint}${serverVersion === undefined ? '' : `, Kubernetes ${serverVersion}`}).`,
-    ]);
-    for (const warning of warnings) cli.io.err(`warning: ${warning}\n`);
+    const warnings = added.sameCredential
+      ? [
+          'the read credential is the apply credential, so the drift scan could write: give --read-kubeconfig or --read-context with one that only reads',
+        ]
+      : [];
+    printAdded(cli, options, added, warnings, serverVersion);
   });
 }
 
@@ -119,7 +135,7 @@ async function importBoth(
   }
   const load = (option: string, file: string) =>
     file === '-' ? cli.io.readStdin() : readText(option, file, MAX_KUBECONFIG_BYTES);
-  const text = await load('--kubeconfig', options.kubeconfig);
+  const text = await load('--kubeconfig', options.kubeconfig ?? '');
   const importFrom = (content: string, context: string | undefined) =>
     importKubeconfig(content, { allowLoopbackHttp: true, ...(context === undefined ? {} : { context }) });
   const apply = importFrom(text, options.context);
