@@ -4,7 +4,7 @@ import { below, configMapFiles } from './config-maps.ts';
 import { requestsIn } from './kubectl.ts';
 import {
   alternating,
-  median,
+  pairedRatio,
   milliseconds,
   ratioText,
   spread,
@@ -44,7 +44,7 @@ export function measureNewObjects(cluster: BenchCluster): Measurement {
           kubectl.push((await cluster.kubectl(['apply', '--server-side', '-f', directory])).wallMs);
         },
       ]);
-      const ratio = median(whole) / median(kubectl);
+      const ratio = pairedRatio(whole, kubectl);
       return {
         rows: [
           { what: 'holdfast, source and target stage', value: spread(whole) },

@@ -6,6 +6,7 @@ import {
   alternating,
   median,
   megabytes,
+  pairedRatio,
   milliseconds,
   ratioText,
   spread,
@@ -63,7 +64,7 @@ export function measureScan(cluster: BenchCluster): Measurement {
         },
       ]);
       await bench.close();
-      const ratio = median(ours) / median(kubectl);
+      const ratio = pairedRatio(ours, kubectl);
       return {
         rows: [
           { what: 'holdfast, drift scan of the cluster', value: spread(ours) },

@@ -31,6 +31,14 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (lower + upper) / 2;
 }
 
+/**
+ * The median of the ratios of each round. What else the machine does comes and goes; within a round it troubles both,
+ * so this is steadier than the ratio of two medians.
+ */
+export function pairedRatio(ours: readonly number[], peers: readonly number[]): number {
+  return median(ours.map((value, round) => value / (peers[round] ?? Number.NaN)));
+}
+
 export interface Timed<T> {
   readonly wallMs: number;
   readonly value: T;
