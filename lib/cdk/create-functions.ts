@@ -3,11 +3,14 @@ import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { Architecture, EventSourceMapping, type ILayerVersion } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
+import type { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import { IP_ALLOW_LIST_VARIABLE, readIpAllowList } from '../compose/ip-allow-list.ts';
 import { type InstallationNames, namesToEnvironment } from '../compose/names.ts';
+import type { SecretRole } from '../secrets/secret-store.ts';
 import { DUE_INDEX, LIST_INDEX } from '../state/record-table.ts';
+import { acknowledgeWildcard } from './acknowledge-wildcard.ts';
 import { HoldfastFunction, type HoldfastFunctionProps, type VpcPlacement } from './holdfast-function.ts';
 import type { FunctionOptions, HoldfastProps, StageOptions } from './holdfast-props.ts';
 import * as may from './permissions.ts';
@@ -51,6 +54,7 @@ export interface FunctionResources {
   readonly names: InstallationNames;
   readonly table: ITable;
   readonly artefacts: Bucket;
+  readonly hashKey: Secret;
   readonly sourceQueue: IQueue;
   readonly targetQueue: IQueue;
   readonly toolsLayer: ILayerVersion;
@@ -100,7 +104,7 @@ function createWebhook(
     // Sources and the registries of their roots: nothing of targets, inventories or clusters.
     may.readRecords(resources.table, ['SOURCE', 'ROOT']),
     may.sendTo(resources.sourceQueue),
-    may.getSecrets(secretPrefix, 'webhook'),
+    may.getSecrets(rolesSecrets(webhook, secretPrefix, 'webhook')),
     ...keyUse(props, ['dynamodb', 'sqs', 'secretsmanager']),
   );
   return webhook;
@@ -124,9 +128,9 @@ function createSourceStage(
     may.queryIndexes(table, LIST_INDEX, DUE_INDEX),
     may.sendTo(resources.sourceQueue, resources.targetQueue),
     may.consume(resources.sourceQueue),
-    may.putArtefacts(artefacts),
+    may.putArtefacts(artefactsOf(sourceStage, artefacts)),
     may.tellMissingArtefacts(artefacts),
-    may.getSecrets(names.secretPrefix, 'git'),
+    may.getSecrets(rolesSecrets(sourceStage, names.secretPrefix, 'git')),
     ...keyUse(props, ['dynamodb', 'sqs', 's3', 'secretsmanager']),
   );
   return sourceStage;
@@ -137,7 +141,7 @@ function createTargetStage(
   props: HoldfastProps,
   resources: FunctionResources,
 ): HoldfastFunction {
-  const { names, table, artefacts, placement } = resources;
+  const { names, table, artefacts, hashKey, placement } = resources;
   const targetStage = new HoldfastFunction(scope, 'TargetStage', {
     ...common('targetStage', props),
     ...rendering(resources),
@@ -151,9 +155,9 @@ function createTargetStage(
     may.queryIndexes(table, LIST_INDEX),
     may.sendTo(resources.sourceQueue, resources.targetQueue),
     may.consume(resources.targetQueue),
-    may.getArtefacts(artefacts),
+    may.getArtefacts(artefactsOf(targetStage, artefacts)),
     may.tellMissingArtefacts(artefacts),
-    may.getSecrets(names.secretPrefix, 'cluster-apply', 'hash-key'),
+    may.getSecrets([...rolesSecrets(targetStage, names.secretPrefix, 'cluster-apply'), hashKey.secretArn]),
     ...keyUse(props, ['dynamodb', 'sqs', 's3', 'secretsmanager']),
   );
   return targetStage;
@@ -179,7 +183,7 @@ function createDriftScan(
     may.changeRecords(resources.table, ['CLUSTER', 'TARGET', 'DRIFT']),
     may.queryIndexes(resources.table, LIST_INDEX),
     may.sendTo(resources.targetQueue),
-    may.getSecrets(secretPrefix, 'cluster-read', 'hash-key'),
+    may.getSecrets([...rolesSecrets(driftScan, secretPrefix, 'cluster-read'), resources.hashKey.secretArn]),
     ...keyUse(props, ['dynamodb', 'sqs', 'secretsmanager']),
   );
   return driftScan;
@@ -252,6 +256,26 @@ function rendering({
     layers: [toolsLayer],
     environment: { ...namesToEnvironment(names), HOLDFAST_TOOLS_DIRECTORY: LAYER_DIRECTORY },
   };
+}
+
+/** All secrets of one role of this installation: what comes after the role is the command line's to name. */
+function rolesSecrets(reader: HoldfastFunction, secretPrefix: string, role: SecretRole): readonly string[] {
+  const arn = may.secretArn(secretPrefix, role);
+  acknowledgeWildcard(
+    reader,
+    arn,
+    'Secrets are made and replaced by the command line while the stack stays as it is; the wildcard stands behind the installation and the one role that this function has.',
+  );
+  return [arn];
+}
+
+function artefactsOf(reader: HoldfastFunction, artefacts: Bucket): Bucket {
+  acknowledgeWildcard(
+    reader,
+    may.artefactArn(artefacts),
+    'Artefacts are named by their digests, which nobody knows before; the wildcard stands behind their prefix.',
+  );
+  return artefacts;
 }
 
 function keyUse({ kmsKey }: HoldfastProps, services: readonly string[]) {

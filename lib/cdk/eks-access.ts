@@ -52,6 +52,9 @@ export interface EksAccessProps {
 export class EksAccess extends Construct {
   /** What to run once, after the deployment, to register the cluster. */
   readonly registration: string;
+  readonly registrationOutput: CfnOutput;
+  /** Of the target stage and of the drift scan, where they are made here. */
+  readonly accessEntries: readonly CfnAccessEntry[];
 
   constructor(scope: Construct, id: string, props: EksAccessProps) {
     super(scope, id);
@@ -59,12 +62,15 @@ export class EksAccess extends Construct {
     const { applyRole, readRole } = options;
     if (applyRole !== undefined) props.targetStage.allow(assume(applyRole));
     if (readRole !== undefined) props.driftScan.allow(assume(readRole));
-    if (options.accessEntries !== false) {
-      const apply = applyRole?.role ?? props.targetStage.role;
-      const read = readRole?.role ?? props.driftScan.role;
-      this.createEntry('ApplyEntry', cluster, apply, options.applyGroups ?? ['holdfast:apply']);
-      this.createEntry('ReadEntry', cluster, read, options.readGroups ?? ['holdfast:read']);
-    }
+    const apply = applyRole?.role ?? props.targetStage.role;
+    const read = readRole?.role ?? props.driftScan.role;
+    this.accessEntries =
+      options.accessEntries === false
+        ? []
+        : [
+            this.createEntry('ApplyEntry', cluster, apply, options.applyGroups ?? ['holdfast:apply']),
+            this.createEntry('ReadEntry', cluster, read, options.readGroups ?? ['holdfast:read']),
+          ];
     if (props.connections !== undefined) {
       cluster.connections.allowFrom(
         props.connections,
@@ -73,14 +79,19 @@ export class EksAccess extends Construct {
       );
     }
     this.registration = this.describe(cluster, options);
-    new CfnOutput(this, 'Registration', {
+    this.registrationOutput = new CfnOutput(this, 'Registration', {
       description: 'Run it once to register the cluster',
       value: this.registration,
     });
   }
 
-  private createEntry(id: string, cluster: IEksCluster, role: IRole, groups: readonly string[]): void {
-    new CfnAccessEntry(this, id, {
+  private createEntry(
+    id: string,
+    cluster: IEksCluster,
+    role: IRole,
+    groups: readonly string[],
+  ): CfnAccessEntry {
+    return new CfnAccessEntry(this, id, {
       clusterName: cluster.clusterName,
       principalArn: role.roleArn,
       // Groups rather than AWS's access policies: what they may do is a role of the cluster, as narrow as it is wanted.
@@ -91,7 +102,7 @@ export class EksAccess extends Construct {
 
   private describe(cluster: IEksCluster, options: AddEksClusterOptions): string {
     const name = options.name ?? cluster.node.id.toLowerCase();
-    if (!Token.isUnresolved(name) && !/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/.test(name)) {
+    if (!Token.isUnresolved(name) && !/^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) {
       throw new Error(
         `addEksCluster: expected a name of lower-case letters, digits and dashes, got ${JSON.stringify(name)}: give options.name`,
       );

@@ -55,6 +55,8 @@ export class HoldfastFunction extends Construct {
   readonly function: LambdaFunction;
   readonly role: Role;
   readonly logGroup: LogGroup;
+  /** Denies the code what Lambda needs to place the function in a VPC; undefined outside one. */
+  readonly networkDenial: Policy | undefined;
 
   constructor(scope: Construct, id: string, props: HoldfastFunctionProps) {
     super(scope, id);
@@ -75,7 +77,7 @@ export class HoldfastFunction extends Construct {
       }),
     );
     this.function = this.createFunction(props);
-    if (props.placement !== undefined) this.keepNetworkFromCode();
+    this.networkDenial = props.placement === undefined ? undefined : this.keepNetworkFromCode();
     this.acknowledge(props);
   }
 
@@ -121,9 +123,9 @@ export class HoldfastFunction extends Construct {
   }
 
   /** The network rights are Lambda's, not the code's: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html */
-  private keepNetworkFromCode(): void {
+  private keepNetworkFromCode(): Policy {
     // A policy of its own: the function waits for the role's default policy, which therefore cannot name the function.
-    new Policy(this, 'NoNetworkForCode', {
+    return new Policy(this, 'NoNetworkForCode', {
       roles: [this.role],
       statements: [
         new PolicyStatement({
@@ -135,18 +137,14 @@ export class HoldfastFunction extends Construct {
         }),
       ],
     });
-    Validations.of(this).acknowledge({
-      id: 'AwsSolutions-IAM5[Resource::*]',
-      reason:
-        'X-Ray has no resources to name, and Lambda needs these EC2 actions on any resource to place the function in the VPC; a second policy denies them to the code.',
-    });
   }
 
   private acknowledge(props: HoldfastFunctionProps): void {
     Validations.of(this).acknowledge(
       {
         id: 'AwsSolutions-IAM5[Resource::*]',
-        reason: 'xray:PutTraceSegments and xray:PutTelemetryRecords know no resources.',
+        reason:
+          'X-Ray knows no resources. In a VPC Lambda needs its network actions on any resource too; a policy of its own denies them to the code.',
       },
       {
         id: 'Serverless-StarPermissions',

@@ -1,4 +1,4 @@
-import { CfnOutput, Stack, type StackProps, Tags } from 'aws-cdk-lib';
+import { Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { Holdfast } from './holdfast.ts';
 import type { HoldfastProps } from './holdfast-props.ts';
@@ -19,42 +19,6 @@ export class HoldfastStack extends Stack {
       'Holdfast',
       typeof holdfast === 'function' ? holdfast(this) : holdfast,
     );
-    Tags.of(this).add('holdfast:installation', this.holdfast.installation);
-    for (const [name, { value, description }] of Object.entries(outputsOf(this.holdfast))) {
-      new CfnOutput(this, name, { value, description });
-    }
+    for (const [name, output] of Object.entries(this.holdfast.outputs)) output.overrideLogicalId(name);
   }
-}
-
-function outputsOf(holdfast: Holdfast) {
-  const { names } = holdfast;
-  return {
-    WebhookUrl: { value: holdfast.webhookUrl, description: 'Webhooks go to <this>/<source id>' },
-    Installation: { value: names.installation, description: 'Part of the id of every application' },
-    Table: { value: names.table, description: 'State' },
-    SourceQueueUrl: { value: names.sourceQueueUrl, description: 'Wake-ups of sources' },
-    TargetQueueUrl: { value: names.targetQueueUrl, description: 'Wake-ups of targets' },
-    SourceDeadLetterQueueUrl: {
-      value: holdfast.sourceDeadLetterQueue.queueUrl,
-      description: 'Wake-ups of sources that crashed',
-    },
-    TargetDeadLetterQueueUrl: {
-      value: holdfast.targetDeadLetterQueue.queueUrl,
-      description: 'Wake-ups of targets that crashed',
-    },
-    Bucket: { value: names.bucket, description: 'Artefacts' },
-    SecretPrefix: { value: names.secretPrefix, description: 'Secrets are <this>/<role>/<name>' },
-    DriftScanFunction: {
-      value: holdfast.driftScan.function.functionName,
-      description: 'Called with {"task":"drift-scan"} it scans now',
-    },
-    TargetStageRoleArn: {
-      value: holdfast.targetStage.role.roleArn,
-      description: 'Applies to clusters: the principal of their access entries for holdfast:apply',
-    },
-    DriftScanRoleArn: {
-      value: holdfast.driftScan.role.roleArn,
-      description: 'Reads clusters: the principal of their access entries for holdfast:read',
-    },
-  };
 }

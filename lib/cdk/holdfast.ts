@@ -1,5 +1,5 @@
 import { KubectlV35Layer } from '@aws-cdk/lambda-layer-kubectl-v35';
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { type CfnOutput, Duration, RemovalPolicy } from 'aws-cdk-lib';
 import type { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { Grant, type IGrantable, type PolicyStatement } from 'aws-cdk-lib/aws-iam';
@@ -21,6 +21,7 @@ import type { HoldfastFunction, VpcPlacement } from './holdfast-function.ts';
 import { type HoldfastMetric, metricsOf } from './holdfast-metric.ts';
 import type { HoldfastProps } from './holdfast-props.ts';
 import { installationName } from './installation-name.ts';
+import { createOutputs } from './outputs.ts';
 import * as may from './permissions.ts';
 import { FunctionSchedule } from './schedules.ts';
 import { Storage } from './storage.ts';
@@ -61,6 +62,8 @@ export class Holdfast extends Construct {
   readonly dashboard: HoldfastDashboard;
   /** Of target stage and drift scan; undefined outside a VPC. */
   readonly placement: VpcPlacement | undefined;
+  /** What the command line finds the installation by, in the file of "cdk deploy --outputs-file". */
+  readonly outputs: Readonly<Record<string, CfnOutput>>;
   /** undefined: keys of the services. */
   readonly encryptionKey: IKey | undefined;
 
@@ -174,6 +177,7 @@ export class Holdfast extends Construct {
       webhookRequests: this.endpoint.stage.metricCount({ statistic: 'Sum' }),
       webhookErrors,
     });
+    this.outputs = createOutputs(this);
   }
 
   /**
@@ -207,7 +211,7 @@ export class Holdfast extends Construct {
 
   /** What the command line needs for everything, so also to write, and to plan with, the secrets of sources and clusters. */
   grantOperate(grantee: IGrantable): Grant {
-    const secretRoles = ['webhook', 'git', 'cluster-apply', 'cluster-read', 'hash-key'] as const;
+    const writable = ['webhook', 'git', 'cluster-apply', 'cluster-read'] as const;
     return addTo(grantee, [
       may.changeRecords(this.table),
       may.queryIndexes(this.table, LIST_INDEX, DUE_INDEX),
@@ -220,8 +224,11 @@ export class Holdfast extends Construct {
       may.sendTo(this.sourceQueue, this.targetQueue),
       may.getArtefacts(this.artefacts),
       may.tellMissingArtefacts(this.artefacts),
-      may.getSecrets(this.secretPrefix, ...secretRoles),
-      may.writeSecrets(this.secretPrefix, 'webhook', 'git', 'cluster-apply', 'cluster-read'),
+      may.getSecrets([
+        ...writable.map((role) => may.secretArn(this.secretPrefix, role)),
+        this.hashKey.secretArn,
+      ]),
+      may.writeSecrets(this.secretPrefix, ...writable),
       may.call(this.driftScan.function),
       ...this.keyUse(['dynamodb', 'sqs', 's3', 'secretsmanager']),
     ]);

@@ -6,7 +6,7 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { SecretRole } from '../secrets/secret-store.ts';
-import { DUE_INDEX, LIST_INDEX } from '../state/record-table.ts';
+import type { DUE_INDEX, LIST_INDEX } from '../state/record-table.ts';
 import { ownArn } from './holdfast-function.ts';
 import { ARTEFACT_PREFIX } from './storage.ts';
 
@@ -76,7 +76,7 @@ export function getArtefacts(bucket: Bucket): PolicyStatement {
   return new PolicyStatement({
     sid: 'GetArtefacts',
     actions: ['s3:GetObject'],
-    resources: [bucket.arnForObjects(`${ARTEFACT_PREFIX}*`)],
+    resources: [artefactArn(bucket)],
   });
 }
 
@@ -84,8 +84,13 @@ export function putArtefacts(bucket: Bucket): PolicyStatement {
   return new PolicyStatement({
     sid: 'PutArtefacts',
     actions: ['s3:GetObject', 's3:PutObject'],
-    resources: [bucket.arnForObjects(`${ARTEFACT_PREFIX}*`)],
+    resources: [artefactArn(bucket)],
   });
+}
+
+/** Objects below the prefix of the store, and nothing that somebody else may put into the bucket. */
+export function artefactArn(bucket: Bucket): string {
+  return bucket.arnForObjects(`${ARTEFACT_PREFIX}*`);
 }
 
 /** Without it S3 answers 403 for an artefact that is gone, and gone could not be told from forbidden. */
@@ -97,11 +102,12 @@ export function tellMissingArtefacts(bucket: Bucket): PolicyStatement {
   });
 }
 
-export function getSecrets(secretPrefix: string, ...roles: readonly SecretRole[]): PolicyStatement {
+/** Secrets of a role are made by the command line, so their names are not known here; the hash key's is. */
+export function getSecrets(secretArns: readonly string[]): PolicyStatement {
   return new PolicyStatement({
     sid: 'GetSecrets',
     actions: ['secretsmanager:GetSecretValue'],
-    resources: roles.map((role) => secretArn(secretPrefix, role)),
+    resources: [...secretArns],
   });
 }
 

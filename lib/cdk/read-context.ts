@@ -26,14 +26,10 @@ const contextSchema = z.strictObject({
   eksClusters: list.default([]),
   sweepMinutes: minutes.optional(),
   scanMinutes: minutes.optional(),
-  logRetentionDays: z.coerce
-    .number()
-    .refine((days) => RETENTIONS.has(days), { error: 'expected a number of days that CloudWatch Logs knows' })
-    .optional(),
+  logRetentionDays: z.coerce.number().pipe(z.enum(RetentionDays)).optional(),
   removalPolicy: z.enum(['retain', 'destroy']).default('retain'),
 });
 
-const RETENTIONS = new Set<number>(Object.values(RetentionDays).filter((days) => typeof days === 'number'));
 const PREFIX = 'holdfast:';
 
 export type AppContext = z.infer<typeof contextSchema>;
@@ -60,7 +56,7 @@ export function durationsOf(context: AppContext) {
   return {
     ...(sweepMinutes === undefined ? {} : { sweepInterval: Duration.minutes(sweepMinutes) }),
     ...(scanMinutes === undefined ? {} : { scanInterval: Duration.minutes(scanMinutes) }),
-    ...(logRetentionDays === undefined ? {} : { logRetention: logRetentionDays as RetentionDays }),
+    ...(logRetentionDays === undefined ? {} : { logRetention: logRetentionDays }),
     removalPolicy: context.removalPolicy === 'destroy' ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN,
   };
 }
