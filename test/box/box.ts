@@ -2,6 +2,7 @@ import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type FunctionRole,
+  type Stack,
   credentials,
   deadLetters,
   layerCache,
@@ -24,13 +25,11 @@ import { type Log, silentLog } from '../../lib/model/log.ts';
 import { createFunctionPool, type FunctionPool } from './function-pool.ts';
 import type { Access } from './iam.ts';
 import { provision } from './provision.ts';
-import { type Assembly, readFunctions, toSpec } from './read-functions.ts';
+import { readFunctions, toSpec } from './read-functions.ts';
 import { readQueueTriggers, readRoute, readScheduleTriggers, type ScheduleTrigger } from './read-triggers.ts';
 import { createResolver } from './template.ts';
 
-export interface BoxOptions {
-  readonly assembly: Assembly;
-  readonly stackName: string;
+export interface BoxOptions extends Stack {
   /** Everything of the box is below it. */
   readonly directory: string;
   /** Variables laid over every function's own: shorter times. */

@@ -25,6 +25,9 @@ export interface TourCluster {
   readonly read: ClusterCredential;
 }
 
+/** What the story needs of an installation, wherever it runs. */
+export type TourRuntime = Pick<LocalRuntime, 'deps' | 'secrets' | 'webhookUrl' | 'close'>;
+
 export interface TourOptions {
   /** Everything of the tour is below it. */
   readonly directory: string;
@@ -34,12 +37,14 @@ export interface TourOptions {
   readonly stop: AbortSignal;
   /** How long a step waits for something to come true. @default 30 */
   readonly patienceSeconds?: number;
+  /** The installation; closed with the tour. @default local mode, below `directory` */
+  readonly startRuntime?: () => Promise<TourRuntime>;
 }
 
 /** What the steps of the story have in hand. */
 export interface TourWorld {
   readonly names: TourNames;
-  readonly runtime: LocalRuntime;
+  readonly runtime: TourRuntime;
   /** For whoever registers more. */
   readonly registration: RegisterDeps;
   readonly repositoryUrl: string;
@@ -61,19 +66,13 @@ const PATIENCE_SECONDS = 30;
 
 /** Git server, local installation and registration: all that there is before the first push. */
 export async function prepareTour(options: TourOptions): Promise<TourWorld> {
-  const { names, log } = options;
+  const { names } = options;
   const closing: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (const each of closing.splice(0).reverse()) await each();
   };
   try {
-    const runtime = await startLocal({
-      directory: stateDirectoryOf(options.directory),
-      timings: TIMINGS,
-      sweepSeconds: SWEEP_SECONDS,
-      scanSeconds: SCAN_SECONDS,
-      log,
-    });
+    const runtime = await (options.startRuntime ?? (() => startLocalRuntime(options)))();
     closing.push(() => runtime.close());
     const deliveries: WebhookDelivery[] = [];
     const gitServer = await startSampleServer(options, runtime, deliveries);
@@ -115,13 +114,23 @@ export async function prepareTour(options: TourOptions): Promise<TourWorld> {
   }
 }
 
+function startLocalRuntime({ directory, log }: TourOptions): Promise<LocalRuntime> {
+  return startLocal({
+    directory: stateDirectoryOf(directory),
+    timings: TIMINGS,
+    sweepSeconds: SWEEP_SECONDS,
+    scanSeconds: SCAN_SECONDS,
+    log,
+  });
+}
+
 export function stateDirectoryOf(directory: string): string {
   return join(directory, 'state');
 }
 
 function startSampleServer(
   options: TourOptions,
-  runtime: LocalRuntime,
+  runtime: TourRuntime,
   deliveries: WebhookDelivery[],
 ): Promise<GitServer> {
   const { names, log } = options;
@@ -163,7 +172,7 @@ async function register(options: TourOptions, deps: RegisterDeps, url: string): 
   });
 }
 
-function registerDepsOf(runtime: LocalRuntime): RegisterDeps {
+function registerDepsOf(runtime: TourRuntime): RegisterDeps {
   const { deps, secrets } = runtime;
   return {
     installation: deps.installation,
