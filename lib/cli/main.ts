@@ -3,6 +3,7 @@ import { printable } from '../plan/printable.ts';
 import type { Cli, CliIo, Installation } from './cli.ts';
 import { addBootstrapCommand } from './commands/bootstrap.ts';
 import { addClusterCommand } from './commands/cluster.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
 import { addDriftCommand } from './commands/drift.ts';
 import { addHistoryCommand } from './commands/history.ts';
 import { addLocalCommand } from './commands/local.ts';
@@ -116,6 +117,7 @@ Example, from nothing to a deployed application:
   addReconcileCommand(program, cli);
   addDriftCommand(program, cli);
   addRenderCommand(program, cli);
+  addDoctorCommand(program, cli);
   addTourCommand(program, cli);
   configure(program, io);
   return program;

@@ -16,7 +16,7 @@ const MAX_RETRY_AFTER_MS = 10_000;
 const RENEWAL_PAUSE_MS = 30_000;
 
 export interface TransportRequest {
-  readonly method: 'GET' | 'PATCH' | 'DELETE';
+  readonly method: 'GET' | 'PATCH' | 'POST' | 'DELETE';
   /** Path and query below the endpoint. */
   readonly path: string;
   readonly accept?: string;

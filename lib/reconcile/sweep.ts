@@ -5,7 +5,7 @@ import type { SweepDeps } from './deps.ts';
 const MAX_TARGETS = 5_000;
 
 /** A target that has been due for so long is behind: a push is applied within seconds, a back-off ends by itself. */
-const BEHIND_MS = 10 * 60_000;
+export const BEHIND_MS = 10 * 60_000;
 
 /** Wakes every source, so that a lost webhook is found, and every target that is due, so that a lost message is. */
 export async function sweep(
@@ -20,6 +20,7 @@ export async function sweep(
     ...targets.map((target): WakeUp => ({ v: 1, kind: 'target', target, reason: 'sweep' })),
   ];
   await deps.queue.send(wakeUps);
+  await deps.state.putSweep({ schema: 1, sweptAt: now });
   deps.metrics?.emit('TargetsBehind', behind.length);
   deps.log.info('swept', { sources: sources.length, targets: targets.length, behind: behind.length });
   return { sources: sources.length, targets: targets.length };

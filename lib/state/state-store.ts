@@ -32,6 +32,12 @@ export interface ClusterScan {
   readonly error?: string;
 }
 
+/** The last sweep that came to its end; informs people only. */
+export interface SweepRecord {
+  readonly schema: 1;
+  readonly sweptAt: number;
+}
+
 /** Objects that one target declares and another one still owns. */
 export interface Claim {
   readonly schema: 1;
@@ -111,6 +117,8 @@ export interface StateStore {
   getDrift(target: TargetId): Promise<DriftReport | undefined>;
   putClusterScan(scan: ClusterScan): Promise<void>;
   getClusterScan(cluster: ClusterName): Promise<ClusterScan | undefined>;
+  putSweep(sweep: SweepRecord): Promise<void>;
+  getSweep(): Promise<SweepRecord | undefined>;
 }
 
 export type BlobOwner = { readonly target: TargetId } | { readonly root: RootId };

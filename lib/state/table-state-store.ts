@@ -16,7 +16,7 @@ import { transition, type Transition } from '../model/target-transitions.ts';
 import { dropBlobs, getBlob, putBlob } from './blobs.ts';
 import { compareAndSwap, decode, encode, read } from './record-codec.ts';
 import type { RecordKey, RecordTable, TableRecord } from './record-table.ts';
-import type { BlobOwner, Claim, ClusterScan, DriftReport, StateStore } from './state-store.ts';
+import type { BlobOwner, Claim, ClusterScan, DriftReport, StateStore, SweepRecord } from './state-store.ts';
 
 interface Heartbeat {
   readonly schema: 1;
@@ -33,6 +33,7 @@ const sourceKey = (id: SourceId, sk: string): RecordKey => ({ pk: `SOURCE#${id}`
 const rootKey = (id: RootId, sk: string): RecordKey => ({ pk: `ROOT#${id}`, sk });
 const clusterKey = (name: ClusterName, sk: string): RecordKey => ({ pk: `CLUSTER#${name}`, sk });
 const targetKey = (id: TargetId, sk: string): RecordKey => ({ pk: `TARGET#${id}`, sk });
+const SWEEP_KEY: RecordKey = { pk: 'SWEEP', sk: 'META' };
 const idIn = <T extends string>(pk: string): T => pk.slice(pk.indexOf('#') + 1) as T;
 const ownerKey = (owner: BlobOwner): string =>
   'target' in owner ? `TARGET#${owner.target}` : `ROOT#${owner.root}`;
@@ -179,6 +180,10 @@ export function tableStateStore(table: RecordTable): StateStore {
       await put(clusterKey(scan.cluster, 'SCAN'), scan);
     },
     getClusterScan: (cluster) => get<ClusterScan>(clusterKey(cluster, 'SCAN')),
+    async putSweep(sweep) {
+      await put(SWEEP_KEY, sweep);
+    },
+    getSweep: () => get<SweepRecord>(SWEEP_KEY),
   };
 }
 

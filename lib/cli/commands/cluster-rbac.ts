@@ -59,7 +59,9 @@ function printRbac(cli: Cli, name: string, options: RbacCommandOptions): void {
     return;
   }
   const heading = headingOf(parseName('cluster', name), rbac);
-  const documents = objects.map((object) => stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }));
+  const documents = objects.map((object) =>
+    stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }),
+  );
   cli.io.out(`${heading.map((line) => `# ${line}\n`).join('')}${documents.join('---\n')}`);
 }
 
