@@ -198,6 +198,7 @@ export class Holdfast extends Construct {
   grantRead(grantee: IGrantable): Grant {
     return addTo(grantee, [
       may.readRecords(this.table),
+      may.describeTable(this.table),
       may.queryIndexes(this.table, LIST_INDEX, DUE_INDEX),
       may.lookAtQueues(
         this.sourceQueue,
@@ -205,6 +206,7 @@ export class Holdfast extends Construct {
         this.sourceDeadLetterQueue,
         this.targetDeadLetterQueue,
       ),
+      may.tellMissingArtefacts(this.artefacts),
       ...this.keyUse(['dynamodb', 'sqs']),
     ]);
   }
@@ -214,6 +216,7 @@ export class Holdfast extends Construct {
     const writable = ['webhook', 'git', 'cluster-apply', 'cluster-read'] as const;
     return addTo(grantee, [
       may.changeRecords(this.table),
+      may.describeTable(this.table),
       may.queryIndexes(this.table, LIST_INDEX, DUE_INDEX),
       may.lookAtQueues(
         this.sourceQueue,

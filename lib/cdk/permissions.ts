@@ -55,6 +55,14 @@ function leadingKeys(prefixes: readonly string[] | undefined) {
   };
 }
 
+export function describeTable(table: ITable): PolicyStatement {
+  return new PolicyStatement({
+    sid: 'DescribeTable',
+    actions: ['dynamodb:DescribeTable'],
+    resources: [table.tableArn],
+  });
+}
+
 export function sendTo(...queues: readonly IQueue[]): PolicyStatement {
   return new PolicyStatement({
     sid: 'SendWakeUps',
