@@ -91,7 +91,7 @@ export function measurePlanExecution(cluster: BenchCluster): Measurement {
   };
 }
 
-function planFor(namespace: string, seed: string) {
+export function planFor(namespace: string, seed: string) {
   const target = sha256(`${namespace} ${seed}`).slice(0, 32) as TargetId;
   const manifests = Object.entries(configMapFiles(namespace, OBJECTS)).map(([file, content]) => ({
     object: parseDocument(content).toJS() as KubeObject,
