@@ -25,6 +25,7 @@ import { createOutputs } from './outputs.ts';
 import * as may from './permissions.ts';
 import { FunctionSchedule } from './schedules.ts';
 import { Storage } from './storage.ts';
+import { encryptLogs } from './encrypt-logs.ts';
 import { placeInVpc } from './vpc-placement.ts';
 import { deadLetterQueue, WakeUpQueue } from './wake-up-queue.ts';
 import { WebhookEndpoint } from './webhook-endpoint.ts';
@@ -71,6 +72,7 @@ export class Holdfast extends Construct {
     super(scope, id);
     const encryptionKey = props.kmsKey;
     this.encryptionKey = encryptionKey;
+    if (encryptionKey !== undefined) encryptLogs(encryptionKey);
     const removalPolicy = props.removalPolicy ?? RemovalPolicy.RETAIN;
     this.installation = installationName(this, props.installation);
     this.secretPrefix = `holdfast/${this.installation}`;

@@ -310,7 +310,7 @@ describe('the stack', () => {
     expect(violationsIn(app.outdir)).toEqual([]);
   });
 
-  it('would be refused by them with an open bucket', () => {
+  it('refuses an open bucket, by the same packs', () => {
     const app = anApp();
     Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app));
     const bucket = new Bucket(aStack({}, app), 'Open');

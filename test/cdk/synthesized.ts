@@ -72,6 +72,7 @@ export function synthesize(facts: Parameters<typeof aStack>[0] = {}): Synthesize
 }
 
 export function templateOf(stack: HoldfastStack): Synthesized {
+  (stack.node.root as App).synth({ skipValidation: true });
   const template = Template.fromStack(stack);
   return { stack, template, json: template.toJSON() as Synthesized['json'] };
 }
