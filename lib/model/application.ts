@@ -37,6 +37,16 @@ export interface RenderOptions {
   readonly tool: 'auto' | 'plain' | 'kustomize' | 'helm';
   /** For helm; defaults to the application's name. */
   readonly releaseName?: string;
+  /** `${NAME}` in what the tool wrote. Absent: `$` means nothing. */
+  readonly substitute?: Substitution;
+}
+
+/** Variables in the grammar of Flux (docs/applications.md, "Variables"). */
+export interface Substitution {
+  /** Names are `[_A-Za-z][_A-Za-z0-9]*`. They stand in Git: nothing here is a secret. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** `WithVariables` (the default) leaves everything alone where there is no variable at all, `Always` does not. */
+  readonly strategy?: 'WithVariables' | 'Always';
 }
 
 /** What `holdfast bootstrap` registers: a place in Git where definitions are declared, and the cluster it speaks for. */

@@ -2,10 +2,12 @@ import { HoldfastError } from '../model/errors.ts';
 import { chooseTool } from './choose-tool.ts';
 import { DEFAULT_RENDER_LIMITS } from './limits.ts';
 import type { RenderLimits } from './limits.ts';
+import { refuseEncrypted } from './refuse-encrypted.ts';
 import { renderHelm } from './render-helm.ts';
 import { renderKustomize } from './render-kustomize.ts';
 import { renderPlain } from './render-plain.ts';
 import type { Renderer, RenderInput } from './renderer.ts';
+import { hasVariables, substituteManifests } from './substitute/substitute-manifests.ts';
 import type { ToolPaths } from './tools.ts';
 import { indexTree } from './tree-index.ts';
 
@@ -36,7 +38,7 @@ export function createRenderer(options: {
     );
     switch (chooseTool(application, tree)) {
       case 'plain':
-        return renderPlain(tree, application.path, limits);
+        return renderPlain(tree, application.path, { ...limits, drafts: hasVariables(application) });
       case 'kustomize':
         return await renderKustomize(context, tree, application);
       case 'helm':
@@ -53,7 +55,10 @@ export function createRenderer(options: {
           `${input.application.path}: ${manifests.length} objects, at most ${limits.maxManifests} are allowed: split the application`,
         );
       }
-      return manifests;
+      const { substitute } = input.application.render;
+      const final = substitute === undefined ? manifests : substituteManifests(manifests, substitute, limits);
+      refuseEncrypted(final);
+      return final;
     },
   };
 }

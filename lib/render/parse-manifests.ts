@@ -10,6 +10,14 @@ export interface ParsedManifests {
   readonly faults: readonly RenderFault[];
 }
 
+export interface ParseOptions extends Pick<RenderLimits, 'maxDepth' | 'maxAliasWeight'> {
+  /**
+   * Variables are still to be substituted: what an identity may look like is not checked, because `${NAME}` may stand
+   * there. Whoever substitutes checks it afterwards with `manifestFault`.
+   */
+  readonly drafts?: boolean;
+}
+
 /** Where a document comes from; by default the file and the document's line. */
 export type OriginOf = (document: { readonly line: number; readonly comment: string }) => Origin;
 
@@ -17,21 +25,17 @@ export type OriginOf = (document: { readonly line: number; readonly comment: str
  * The Kubernetes objects of one YAML or JSON text, in order, `List`s flattened. What is not an object is a fault, and
  * does not hide the others.
  */
-export function parseManifests(
-  text: string,
-  originOf: OriginOf,
-  limits: Pick<RenderLimits, 'maxDepth' | 'maxAliasWeight'>,
-): ParsedManifests {
+export function parseManifests(text: string, originOf: OriginOf, options: ParseOptions): ParsedManifests {
   const manifests: Manifest[] = [];
   const faults: RenderFault[] = [];
-  for (const document of parseYaml(text, { limits })) {
+  for (const document of parseYaml(text, { limits: options })) {
     if (!document.ok) {
       faults.push({ origin: originOf({ line: document.line, comment: '' }), message: document.message });
       continue;
     }
     if (document.value === null) continue;
     const inexact = inexactFault(document, originOf);
-    if (inexact === undefined) collect(document.value, document, originOf, { manifests, faults });
+    if (inexact === undefined) collect(document, originOf, options, { manifests, faults });
     else faults.push(inexact);
   }
   return { manifests, faults };
@@ -58,15 +62,16 @@ function inexactFault(document: YamlDocument, originOf: OriginOf): RenderFault |
 }
 
 function collect(
-  value: Json,
   document: YamlDocument,
   originOf: OriginOf,
+  options: ParseOptions,
   into: { readonly manifests: Manifest[]; readonly faults: RenderFault[] },
 ): void {
-  const flat = flatten(value, document.line, document.itemLines);
+  const check = options.drafts === true ? missingFault : manifestFault;
+  const flat = flatten(document.value, document.line, document.itemLines);
   for (const { value: item, line, where } of flat) {
     const origin = originOf({ line, comment: document.comment });
-    const complaint = whatIsMissing(item);
+    const complaint = check(item);
     if (complaint === undefined) into.manifests.push({ object: item as unknown as KubeObject, origin });
     else into.faults.push({ origin, message: where === '' ? complaint : `${where}: ${complaint}` });
   }
@@ -108,7 +113,18 @@ const API_VERSION = /^(?:[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?\/)?[a-z][a-z0-9]*$/;
 const KIND = /^[A-Za-z][A-Za-z0-9]*$/;
 const NAMESPACE = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
 
-function whatIsMissing(value: Json): string | undefined {
+/** What keeps a value from being a Kubernetes object with an identity that can be asked for; undefined: nothing. */
+export function manifestFault(value: Json): string | undefined {
+  const missing = missingFault(value);
+  if (missing !== undefined || !isObject(value)) return missing;
+  const { apiVersion, kind, metadata } = value;
+  if (!API_VERSION.test(String(apiVersion)))
+    return `apiVersion: expected "group/version" or "v1", got ${quote(apiVersion)}`;
+  if (!KIND.test(String(kind))) return `kind: expected a name in CamelCase, got ${quote(kind)}`;
+  return whatIsWrongWith(metadata as JsonObject);
+}
+
+function missingFault(value: Json): string | undefined {
   if (!isObject(value)) return `expected a Kubernetes object, got ${describeJson(value)}`;
   const { apiVersion, kind, metadata } = value;
   const missing = [
@@ -119,13 +135,8 @@ function whatIsMissing(value: Json): string | undefined {
   if (isObject(metadata) && !isPresent(metadata.name) && isPresent(metadata.generateName)) {
     return 'metadata.generateName without metadata.name: what is applied again and again needs a fixed name; give it one';
   }
-  if (missing.length > 0) {
-    return `not a Kubernetes object: ${missing.join(', ')} missing; add ${missing.length > 1 ? 'them' : 'it'}, or move the file out of the application's path`;
-  }
-  if (!API_VERSION.test(String(apiVersion)))
-    return `apiVersion: expected "group/version" or "v1", got ${quote(apiVersion)}`;
-  if (!KIND.test(String(kind))) return `kind: expected a name in CamelCase, got ${quote(kind)}`;
-  return whatIsWrongWith(metadata as JsonObject);
+  if (missing.length === 0) return undefined;
+  return `not a Kubernetes object: ${missing.join(', ')} missing; add ${missing.length > 1 ? 'them' : 'it'}, or move the file out of the application's path`;
 }
 
 function whatIsWrongWith({ name, namespace }: JsonObject): string | undefined {

@@ -3,8 +3,8 @@ import { join, posix } from 'node:path';
 import { HoldfastError } from '../model/errors.ts';
 import type { Application } from '../model/application.ts';
 import type { Manifest, Origin } from '../model/resource.ts';
-import type { RenderLimits } from './limits.ts';
 import { decodeText, parseManifests } from './parse-manifests.ts';
+import type { ParseOptions } from './parse-manifests.ts';
 import { preflightHelm } from './preflight-helm.ts';
 import type { HelmPreflight } from './preflight-helm.ts';
 import { materialise, withPrivateDirectory } from './private-directory.ts';
@@ -13,6 +13,7 @@ import { contentsOf } from './render-kustomize.ts';
 import type { ToolContext } from './render-kustomize.ts';
 import type { RenderInput } from './renderer.ts';
 import { runTool } from './run-tool.ts';
+import { hasVariables } from './substitute/substitute-manifests.ts';
 import { toolError } from './tool-words.ts';
 import type { TreeIndex } from './tree-index.ts';
 
@@ -53,7 +54,10 @@ export async function renderHelm(
         workingDirectory: root,
         limits,
       });
-      return parseOutput(output, application.path, preflight, limits);
+      return parseOutput(output, application.path, preflight, {
+        ...limits,
+        drafts: hasVariables(application),
+      });
     } catch (error) {
       throw toolError(error, {
         name: 'helm template',
@@ -103,7 +107,7 @@ function parseOutput(
   output: Uint8Array,
   path: string,
   preflight: HelmPreflight,
-  limits: RenderLimits,
+  options: ParseOptions,
 ): readonly Manifest[] {
   const text = decodeText(output);
   if (text === undefined) {
@@ -113,7 +117,7 @@ function parseOutput(
   }
   const originOf = ({ comment }: { readonly comment: string }): Origin =>
     templateOf(comment, path, preflight);
-  const { manifests, faults } = parseManifests(text, originOf, limits);
+  const { manifests, faults } = parseManifests(text, originOf, options);
   if (faults.length > 0) throw renderFaultsError(faults);
   return manifests.filter(({ object }) => !isHook(object.metadata.annotations));
 }

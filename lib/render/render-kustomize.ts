@@ -4,10 +4,12 @@ import type { Application } from '../model/application.ts';
 import type { Manifest } from '../model/resource.ts';
 import type { RenderLimits } from './limits.ts';
 import { decodeText, parseManifests } from './parse-manifests.ts';
+import type { ParseOptions } from './parse-manifests.ts';
 import { preflightKustomize } from './preflight-kustomize.ts';
 import { materialise, withPrivateDirectory } from './private-directory.ts';
 import { renderFaultsError } from './render-faults.ts';
 import { runTool } from './run-tool.ts';
+import { hasVariables } from './substitute/substitute-manifests.ts';
 import { toolError } from './tool-words.ts';
 import type { ToolPaths } from './tools.ts';
 import type { TreeIndex } from './tree-index.ts';
@@ -41,19 +43,19 @@ export async function renderKustomize(
         workingDirectory: root,
         limits,
       });
-      return parseOutput(output, path, limits);
+      return parseOutput(output, path, { ...limits, drafts: hasVariables(application) });
     } catch (error) {
       throw toolError(error, { name: 'kubectl kustomize', path, directory, secrets });
     }
   });
 }
 
-function parseOutput(output: Uint8Array, path: string, limits: RenderLimits): readonly Manifest[] {
+function parseOutput(output: Uint8Array, path: string, options: ParseOptions): readonly Manifest[] {
   const origin = { file: path };
   const text = decodeText(output);
   if (text === undefined)
     throw renderFaultsError([{ origin, message: 'kustomize wrote something that is not UTF-8 text' }]);
-  const { manifests, faults } = parseManifests(text, () => origin, limits);
+  const { manifests, faults } = parseManifests(text, () => origin, options);
   if (faults.length > 0) throw renderFaultsError(faults);
   return manifests;
 }

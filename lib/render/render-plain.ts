@@ -2,8 +2,8 @@ import { basename, extname } from 'node:path/posix';
 
 import type { Manifest } from '../model/resource.ts';
 import { KUSTOMIZATION_FILES } from './choose-tool.ts';
-import type { RenderLimits } from './limits.ts';
 import { decodeText, parseManifests } from './parse-manifests.ts';
+import type { ParseOptions } from './parse-manifests.ts';
 import { renderFaultsError } from './render-faults.ts';
 import type { RenderFault } from './render-faults.ts';
 import type { TreeIndex } from './tree-index.ts';
@@ -15,7 +15,7 @@ const EXTENSIONS = new Set(['.yaml', '.yml', '.json']);
  *
  * @throws HoldfastError `render-failed` listing every faulty document with file and line
  */
-export function renderPlain(tree: TreeIndex, path: string, limits: RenderLimits): readonly Manifest[] {
+export function renderPlain(tree: TreeIndex, path: string, options: ParseOptions): readonly Manifest[] {
   const files = tree.isFile(path) ? [path] : tree.filesUnder(path).filter(isManifestFile);
   const manifests: Manifest[] = [];
   const faults: RenderFault[] = [];
@@ -25,7 +25,7 @@ export function renderPlain(tree: TreeIndex, path: string, limits: RenderLimits)
       faults.push({ origin: { file }, message: 'not UTF-8 text; save it as UTF-8' });
       continue;
     }
-    const parsed = parseManifests(text, ({ line }) => ({ file, line }), limits);
+    const parsed = parseManifests(text, ({ line }) => ({ file, line }), options);
     for (const manifest of parsed.manifests) manifests.push(manifest);
     for (const fault of parsed.faults) faults.push(fault);
   }

@@ -65,6 +65,7 @@ describe('an Application', () => {
       drift: 'report',
       suspend: true,
       render: { tool: 'helm', releaseName: 'the-shop' },
+      substitute: { variables: { REGION: 'eu', REPLICAS: '3' }, strategy: 'Always' },
     };
 
     const { applications } = read(
@@ -81,7 +82,11 @@ describe('an Application', () => {
       ref: { kind: 'tag', name: 'v1.0/rc' },
       path: 'apps/web',
       targetNamespace: 'shop',
-      render: { tool: 'helm', releaseName: 'the-shop' },
+      render: {
+        tool: 'helm',
+        releaseName: 'the-shop',
+        substitute: { variables: { REGION: 'eu', REPLICAS: '3' }, strategy: 'Always' },
+      },
       destinations: [{ cluster: 'eu' }, { cluster: 'us-1' }],
       createNamespace: true,
       prune: false,
@@ -132,6 +137,27 @@ describe('an Application', () => {
       { ...SPEC, prunes: true, render: { values: {} } },
       ['spec.render.values', 'spec.prunes'],
     ],
+    ['no variables', { ...SPEC, substitute: {} }, ['spec.substitute.variables']],
+    [
+      'a variable that is a number',
+      { ...SPEC, substitute: { variables: { A: 3 } } },
+      ['spec.substitute.variables.A'],
+    ],
+    [
+      'a variable with an odd name',
+      { ...SPEC, substitute: { variables: { 'a-b': 'x' } } },
+      ['spec.substitute.variables["a-b"]'],
+    ],
+    [
+      'more variables than can be kept',
+      { ...SPEC, substitute: { variables: { A: 'x'.repeat(40_000) } } },
+      ['spec.substitute.variables'],
+    ],
+    [
+      'an unknown strategy',
+      { ...SPEC, substitute: { variables: {}, strategy: 'always' } },
+      ['spec.substitute.strategy'],
+    ],
     ['no spec', null, ['spec']],
     ['a spec that is a list', [], ['spec']],
     ['nulls', { source: null, clusters: null, ref: null }, ['spec.source', 'spec.ref', 'spec.clusters']],
@@ -149,7 +175,7 @@ describe('an Application', () => {
       'apps.yaml:7: Application web: spec.source: expected a string, got nothing: add it',
       'apps.yaml:7: Application web: spec.path: expected a path relative to the repository\'s root, without "..", such as apps/web, got "../x": correct it',
       'apps.yaml:7: Application web: spec.clusters[0]: expected lower-case letters, digits and dashes, at most 63 characters, got "EU": correct it',
-      'apps.yaml:7: Application web: spec.sourc: unknown field; correct its spelling or remove it (known: source, ref, path, clusters, namespace, createNamespace, prune, drift, suspend, render)',
+      'apps.yaml:7: Application web: spec.sourc: unknown field; correct its spelling or remove it (known: source, ref, path, clusters, namespace, createNamespace, prune, drift, suspend, render, substitute)',
     ]);
     expect(new Set(errors.map(({ id }) => id))).toEqual(new Set(['prod/fleet/holdfast/default/web']));
   });

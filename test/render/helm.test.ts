@@ -289,3 +289,17 @@ describe('a chart that is refused before helm is asked', () => {
     expect(await refusal(aChart(), {}, { apiVersions: ['a,b'] })).toContain('API version');
   });
 });
+
+withTools(`variables in a chart${whySkipped}`, () => {
+  it('are replaced in what helm wrote', async () => {
+    const substitute = { variables: { V: 'x', N: 'y' } };
+
+    const manifests = await render(
+      aChart({ 'app/templates/cm.yaml': template('"{{ .Values.a }}${V}"', '${N}-cm') }),
+      { render: { tool: 'auto', substitute } },
+    );
+
+    expect(manifests[0]?.object).toMatchObject({ metadata: { name: 'y-cm' }, data: { x: '1x' } });
+    expect(manifests[0]?.origin).toEqual({ file: 'app/templates/cm.yaml' });
+  });
+});

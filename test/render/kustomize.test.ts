@@ -307,3 +307,33 @@ describe('a hostile kustomization', () => {
     });
   });
 });
+
+withTools(`variables in a kustomization${whySkipped}`, () => {
+  it('are replaced in what kustomize wrote, names and namespaces included', async () => {
+    const files = {
+      'app/kustomization.yaml':
+        'namespace: ${NS}\nresources: [cm.yaml]\nimages: [{name: web, newTag: "${TAG}"}]\n',
+      'app/cm.yaml': [
+        configMap('${N}-a', '{k: "${V:-d}", s: "$${V} $V"}'),
+        'apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {priority: 0, containers: [{name: c, image: web}]}\n',
+      ].join('---\n'),
+    };
+    const substitute = { variables: { N: 'eu', NS: 'shop', TAG: 'v1' } };
+
+    const manifests = await render(files, { render: { tool: 'auto', substitute } });
+
+    expect(manifests.map(({ object }) => object)).toMatchObject([
+      { metadata: { name: 'eu-a', namespace: 'shop' }, data: { k: 'd', s: '${V} $V' } },
+      { metadata: { namespace: 'shop' }, spec: { priority: 0, containers: [{ image: 'web:v1' }] } },
+    ]);
+  });
+
+  it('rejects a generated Secret that holds an encrypted file', async () => {
+    const files = {
+      'app/kustomization.yaml': 'secretGenerator: [{name: s, files: [f.yaml]}]\n',
+      'app/f.yaml': 'a: ENC[AES256_GCM,data:x]\nsops:\n  mac: ENC[AES256_GCM,data:x]\n',
+    };
+
+    await expect(render(files)).rejects.toThrow('data.f.yaml is encrypted with SOPS');
+  });
+});

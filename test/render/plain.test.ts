@@ -132,3 +132,36 @@ describe('a plain directory', () => {
     expect(aRenderer().version).toBe('render-1+none');
   });
 });
+
+describe('variables', () => {
+  it('are replaced where the application has some, names and namespaces included', async () => {
+    const files = {
+      'app/a.yaml': 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: "${N}", namespace: "${NS}"}\n',
+    };
+    const facts = { render: { tool: 'plain', substitute: { variables: { N: 'web', NS: 'shop' } } } } as const;
+
+    const manifests = await render(files, facts);
+
+    expect(manifests[0]?.object.metadata).toEqual({ name: 'web', namespace: 'shop' });
+    expect(manifests[0]?.origin).toEqual({ file: 'app/a.yaml', line: 1 });
+  });
+
+  it('mean nothing where it has none', async () => {
+    const manifests = await render({ 'app/a.yaml': configMap('a', '{k: "${A}$$"}') });
+
+    expect(manifests[0]?.object.data).toEqual({ k: '${A}$$' });
+  });
+});
+
+describe('an encrypted Secret', () => {
+  it('is refused, however it comes', async () => {
+    const secret =
+      'apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nsops: {mac: "ENC[AES256_GCM,data:x]", lastmodified: t}\n';
+    const substitute = { variables: { A: 'x' } };
+
+    await expect(render({ 'app/s.yaml': secret })).rejects.toThrow('is encrypted with SOPS');
+    await expect(render({ 'app/s.yaml': secret }, { render: { tool: 'plain', substitute } })).rejects.toThrow(
+      'is encrypted with SOPS',
+    );
+  });
+});

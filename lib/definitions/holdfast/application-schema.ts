@@ -66,6 +66,40 @@ const render = z
   })
   .check(z.describe('How to render.'));
 
+/** They are kept with the application wherever it is stored, so they stay small. */
+const MAX_VARIABLES_LENGTH = 32_768;
+
+const substitute = z
+  .strictObject({
+    variables: z
+      .record(
+        z.string().check(
+          z.regex(/^[_A-Za-z][_A-Za-z0-9]{0,127}$/, {
+            error: 'a name of letters, digits and underscores, no digit first, at most 128 characters',
+          }),
+        ),
+        z.string(),
+      )
+      .check(
+        z.describe('Values by name; text only, so put numbers in quotes. They stand in Git: no secrets.'),
+        z.refine((variables) => JSON.stringify(variables).length <= MAX_VARIABLES_LENGTH, {
+          error: `at most ${MAX_VARIABLES_LENGTH} characters in all`,
+        }),
+      ),
+    strategy: z.optional(
+      z
+        .enum(['WithVariables', 'Always'])
+        .check(
+          z.describe(
+            'Default WithVariables: nothing is substituted where no variable is given. Always: it is.',
+          ),
+        ),
+    ),
+  })
+  .check(
+    z.describe('Replaces ${NAME} in what was rendered, in the grammar of Flux. Absent: nothing is replaced.'),
+  );
+
 const clusters = z.array(text(DNS_LABEL, dnsLabel, 'Name of a registered cluster.')).check(
   z.minLength(1, { error: 'at least one cluster' }),
   z.meta({ description: 'Names of the clusters to deploy to, each once.', uniqueItems: true }),
@@ -112,6 +146,7 @@ const spec = z.strictObject({
     z.boolean().check(z.describe('Neither apply nor prune until this is false again. Default false.')),
   ),
   render: z.optional(render),
+  substitute: z.optional(substitute),
 });
 
 /** `Application` of holdfast.dev/v1alpha1. Strict: an unknown field is an error, because a misspelt one is a lost wish. */

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import * as z from 'zod/mini';
 
-import type { Application } from '../../model/application.ts';
+import type { Application, RenderOptions } from '../../model/application.ts';
 import { applicationId } from '../../model/ids.ts';
 import type { ClusterName, SourceId } from '../../model/ids.ts';
 import type { Manifest } from '../../model/resource.ts';
@@ -48,16 +48,28 @@ function toApplication({ metadata, spec }: ApplicationDocument, context: Definit
     source: spec.source as SourceId,
     ref: toRef(spec.ref),
     path: posix.normalize(spec.path ?? '.').replace(/(?<=.)\/$/, ''),
-    render: {
-      tool: spec.render?.tool ?? 'auto',
-      ...(spec.render?.releaseName === undefined ? {} : { releaseName: spec.render.releaseName }),
-    },
+    render: toRenderOptions(spec),
     destinations: spec.clusters.map((cluster) => ({ cluster: cluster as ClusterName })),
     ...(spec.namespace === undefined ? {} : { targetNamespace: spec.namespace }),
     createNamespace: spec.createNamespace ?? false,
     prune: spec.prune ?? true,
     drift: spec.drift ?? 'correct',
     suspend: spec.suspend ?? false,
+  };
+}
+
+function toRenderOptions({ render, substitute }: ApplicationDocument['spec']): RenderOptions {
+  return {
+    tool: render?.tool ?? 'auto',
+    ...(render?.releaseName === undefined ? {} : { releaseName: render.releaseName }),
+    ...(substitute === undefined
+      ? {}
+      : {
+          substitute: {
+            variables: substitute.variables,
+            ...(substitute.strategy === undefined ? {} : { strategy: substitute.strategy }),
+          },
+        }),
   };
 }
 
@@ -99,6 +111,10 @@ function describeIssue(issue: Issue, object: unknown): readonly DefinitionError[
     });
   }
   const path = pathOf(issue.path);
+  if (issue.code === 'invalid_key') {
+    const expected = issue.issues.map(({ message }) => message).join(', ');
+    return [{ path, message: `${path}: expected ${expected}: correct it` }];
+  }
   const got = describeGot(valueAt(object, issue.path));
   return [
     {

@@ -1,0 +1,190 @@
+import type { Application, Substitution } from '../../model/application.ts';
+import { HoldfastError } from '../../model/errors.ts';
+import type { Json, JsonObject, KubeObject, Manifest } from '../../model/resource.ts';
+import { DEFAULT_RENDER_LIMITS } from '../limits.ts';
+import type { RenderLimits } from '../limits.ts';
+import { isObject, manifestFault, parseManifests } from '../parse-manifests.ts';
+import { renderFaultsError } from '../render-faults.ts';
+import type { RenderFault } from '../render-faults.ts';
+import { ExpansionLimit, expandTemplate } from './expand-template.ts';
+import { parseTemplate, TemplateFault } from './parse-template.ts';
+import { writeYaml } from './write-yaml.ts';
+
+type Limits = Pick<RenderLimits, 'maxDepth' | 'maxAliasWeight' | 'maxFileBytes' | 'maxOutputBytes'>;
+
+const NAME = /^[_A-Za-z][_A-Za-z0-9]*$/;
+/** Flux's own name, so that repositories work unchanged, and ours. As a label or an annotation. */
+const OPT_OUTS = ['kustomize.toolkit.fluxcd.io/substitute', 'holdfast.dev/substitute'];
+
+/** Whether identities may hold variables until `substituteManifests` has run. */
+export function hasVariables(application: Application): boolean {
+  return application.render.substitute !== undefined;
+}
+
+/**
+ * Puts values in place of `${NAME}` as Flux does: in each object's YAML text, which is then read again, so that a value
+ * decides its own type. Strict: a variable that is not defined and has no default is an error. Takes manifests that were
+ * parsed as drafts, and gives such as would have parsed without that.
+ *
+ * @throws HoldfastError `render-failed` listing every faulty object, without a value and without any text of a Secret;
+ * `render-limit` when all objects together grow beyond `maxOutputBytes`; `invalid-input` for a name that is none
+ */
+export function substituteManifests(
+  manifests: readonly Manifest[],
+  substitution: Substitution,
+  limits: Limits = DEFAULT_RENDER_LIMITS,
+): readonly Manifest[] {
+  const variables = valuesOf(substitution);
+  const isIdle = variables.size === 0 && substitution.strategy !== 'Always';
+  const faults: RenderFault[] = [];
+  let written = 0;
+  const substituted = manifests.map((manifest) => {
+    const outcome = isIdle ? { manifest, length: 0 } : substituteOne(manifest, variables, limits);
+    if ('fault' in outcome) {
+      faults.push({ origin: manifest.origin, message: `${describe(manifest.object)}: ${outcome.fault}` });
+      return manifest;
+    }
+    written += outcome.length;
+    if (written > limits.maxOutputBytes) {
+      throw new HoldfastError(
+        'render-limit',
+        `variables make the objects grow beyond ${limits.maxOutputBytes} characters: use shorter values`,
+      );
+    }
+    const complaint = manifestFault(outcome.manifest.object as unknown as Json);
+    if (complaint !== undefined) faults.push({ origin: manifest.origin, message: complaint });
+    return outcome.manifest;
+  });
+  if (faults.length > 0) throw renderFaultsError(faults);
+  return substituted;
+}
+
+/** Newlines are taken out of values, as in Flux: one in the middle of a line would end it. */
+function valuesOf({ variables }: Substitution): ReadonlyMap<string, string> {
+  return new Map(
+    Object.entries(variables).map(([name, value]) => {
+      if (NAME.test(name)) return [name, value.replaceAll('\n', '')];
+      throw new HoldfastError(
+        'invalid-input',
+        `spec.substitute.variables: ${JSON.stringify(name.slice(0, 80))} is no name: use letters, digits and underscores, no digit first`,
+      );
+    }),
+  );
+}
+
+type Outcome =
+  | { readonly manifest: Manifest; readonly length: number }
+  /** For people; never holds a value. */
+  | { readonly fault: string };
+
+function substituteOne(manifest: Manifest, variables: ReadonlyMap<string, string>, limits: Limits): Outcome {
+  const object = manifest.object as unknown as JsonObject;
+  if (isOptedOut(manifest.object) || !JSON.stringify(object).includes('$')) return { manifest, length: 0 };
+  const before = writeYaml(object);
+  const expanded = expand(before, object, variables, limits.maxFileBytes);
+  if ('fault' in expanded) return expanded;
+  const { text } = expanded;
+  if (text === before) return { manifest, length: text.length };
+  const parsed = parseManifests(text, () => manifest.origin, { ...limits, drafts: true });
+  const [read, more] = parsed.manifests;
+  const [fault] = parsed.faults;
+  if (fault !== undefined) {
+    return { fault: `with its variables it is ${afterwards(fault.message)}` };
+  }
+  if (read === undefined || more !== undefined)
+    return { fault: 'variables make it something else than one object' };
+  return { manifest: { object: read.object, origin: manifest.origin }, length: text.length };
+}
+
+function afterwards(message: string): string {
+  return `faulty: ${message} (a value must fit where it stands: quotes around a variable are not kept)`;
+}
+
+function expand(
+  text: string,
+  object: JsonObject,
+  variables: ReadonlyMap<string, string>,
+  maxLength: number,
+): { readonly text: string } | { readonly fault: string } {
+  try {
+    const expanded = expandTemplate(parseTemplate(text), variables, maxLength);
+    if (expanded.missing.size > 0) return { fault: missingFault([...expanded.missing], object) };
+    if (expanded.cut.size > 0)
+      return {
+        fault: `an offset or length in bytes cuts a character of ${listed([...expanded.cut])} in two`,
+      };
+    return { text: expanded.text };
+  } catch (error) {
+    if (error instanceof TemplateFault) return { fault: syntaxFault(error, text, object) };
+    if (error instanceof ExpansionLimit) return { fault: `${error.message}: use fewer or shorter variables` };
+    throw error;
+  }
+}
+
+/** A name in a Secret may be a piece of a password that happens to hold "${": there, only the place is told. */
+function missingFault(names: readonly string[], object: JsonObject): string {
+  if (isSecret(object)) {
+    const places = placesOf(object, (text) => names.some((name) => text.includes(name)));
+    return `an undefined variable without a default in ${places}: add it to spec.substitute.variables, or write $\${ for a plain \${`;
+  }
+  const plural = names.length > 1;
+  const example = names[0] ?? '';
+  return `${plural ? 'variables' : 'variable'} ${listed(names)} ${plural ? 'are' : 'is'} not defined and without a default: add ${plural ? 'them' : 'it'} to spec.substitute.variables, write \${${example}:-default}, or $\${${example}} for the text itself`;
+}
+
+function syntaxFault(fault: TemplateFault, text: string, object: JsonObject): string {
+  const advice = 'write $${ for a plain ${';
+  if (isSecret(object)) return `${fault.message} in ${placesOf(object, isMalformed)}: ${advice}`;
+  const snippet = text.slice(fault.offset, fault.offset + 40).split('\n', 1)[0] ?? '';
+  return `${fault.message} at ${JSON.stringify(snippet)}: ${advice}`;
+}
+
+function isMalformed(text: string): boolean {
+  try {
+    parseTemplate(text);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+const SHOWN_PLACES = 5;
+
+function placesOf(object: JsonObject, matches: (text: string) => boolean): string {
+  const places: string[] = [];
+  const visit = (value: Json, path: string): void => {
+    if (typeof value === 'string') {
+      if (value.includes('${') && matches(value)) places.push(path);
+    } else if (Array.isArray(value)) {
+      for (const [index, item] of (value as readonly Json[]).entries()) visit(item, `${path}[${index}]`);
+    } else if (isObject(value)) {
+      for (const [key, inner] of Object.entries(value)) visit(inner, path === '' ? key : `${path}.${key}`);
+    }
+  };
+  visit(object, '');
+  if (places.length === 0) return 'it';
+  return places.slice(0, SHOWN_PLACES).join(', ') + (places.length > SHOWN_PLACES ? ' and more' : '');
+}
+
+function isSecret(object: JsonObject): boolean {
+  return object.kind === 'Secret';
+}
+
+function isOptedOut({ metadata }: KubeObject): boolean {
+  const { labels, annotations } = metadata as { readonly labels?: unknown; readonly annotations?: unknown };
+  return [labels, annotations].some(
+    (map) => isObject(map) && OPT_OUTS.some((name) => map[name] === 'disabled'),
+  );
+}
+
+function describe({ kind, metadata }: KubeObject): string {
+  const { name, namespace } = metadata;
+  return `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
+}
+
+const SHOWN_NAMES = 10;
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, SHOWN_NAMES).map((name) => JSON.stringify(name.slice(0, 80)));
+  return shown.join(', ') + (names.length > SHOWN_NAMES ? ` and ${names.length - SHOWN_NAMES} more` : '');
+}
