@@ -197,7 +197,7 @@ function nodeArguments(spec: FunctionSpec, runtime: string, isRuntimeClient: boo
     // Lambda leaves Node the memory of the function less what the process needs beside its heap.
     `--max-old-space-size=${Math.floor(spec.memoryMb * 0.9)}`,
     ...(isRuntimeClient
-      ? [`${runtime}/node_modules/aws-lambda-ric/bin/index.mjs`, spec.handler]
+      ? [`${runtime}/node_modules/aws-lambda-ric/index.mjs`, spec.handler]
       : [`${runtime}/${BOOTSTRAP}`]),
   ];
 }

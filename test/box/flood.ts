@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { Pool } from 'undici';
 import { createHandler } from '../../functions/webhook/handler.ts';
+import { namesToEnvironment } from '../../lib/compose/names.ts';
 import { composeWebhook } from '../../lib/compose/webhook.ts';
 import { createAccessKey } from '../../lib/local/access-key.ts';
-import { startEmulators } from '../../lib/local/emulators.ts';
+import { REGION, startEmulators } from '../../lib/local/emulators.ts';
 import { startHttpApi } from '../../lib/local/http-api.ts';
 import { sendPushWebhook } from '../../lib/local/tour/send-webhook.ts';
 import type { ClusterName, RootId, SourceId } from '../../lib/model/ids.ts';
@@ -22,6 +23,8 @@ export interface FloodTarget {
   /** `url` with the path of the one registered source. */
   readonly hookUrl: string;
   readonly secret: string;
+  /** With which a process finds the emulators as its AWS and this installation in them. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Requests to Secrets Manager since the start. */
   secretLookups(): number;
   /** Messages on the sources' queue. */
@@ -31,7 +34,8 @@ export interface FloodTarget {
 
 /** The webhook function behind the local HTTP endpoint, on emulators, with one registered source. */
 export async function startFloodTarget(directory: string): Promise<FloodTarget> {
-  const emulators = await startEmulators({ directory, accessKey: createAccessKey() });
+  const accessKey = createAccessKey();
+  const emulators = await startEmulators({ directory, accessKey: { ...accessKey } });
   const clients = emulators.clients();
   const secret = randomBytes(24).toString('base64url');
   await createSecretsManagerStore({ secretsManager: clients.secretsManager, prefix: PREFIX }).put(
@@ -76,6 +80,21 @@ export async function startFloodTarget(directory: string): Promise<FloodTarget> 
     url: api.url,
     hookUrl: `${api.url}/hooks/${SOURCE}`,
     secret,
+    environment: {
+      AWS_REGION: REGION,
+      AWS_ACCESS_KEY_ID: accessKey.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: accessKey.secretAccessKey,
+      AWS_ENDPOINT_URL_DYNAMODB: emulators.endpoints.dynamodb,
+      AWS_ENDPOINT_URL_SQS: emulators.endpoints.sqs,
+      AWS_ENDPOINT_URL_S3: emulators.endpoints.s3,
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: emulators.endpoints.secretsManager,
+      ...namesToEnvironment({
+        ...names,
+        installation: 'flood',
+        targetQueueUrl: emulators.queues.targets,
+        bucket: emulators.bucket,
+      }),
+    },
     secretLookups: () => lookups,
     async messages() {
       const answer = await clients.sqs.send(

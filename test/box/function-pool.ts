@@ -26,6 +26,8 @@ export interface FunctionPool {
   killBusy(): Promise<number>;
   /** Ends the warm ones, so that the next event meets a cold start. */
   cool(): Promise<void>;
+  /** Of the processes that live. */
+  pids(): readonly number[];
   /** Events under way. */
   readonly busy: () => number;
   close(): Promise<void>;
@@ -106,6 +108,7 @@ export function createFunctionPool(spec: FunctionSpec, options: FunctionPoolOpti
       return victims.length;
     },
     cool,
+    pids: () => [...idle, ...busy].filter((each) => each.isAlive()).map(({ pid }) => pid),
     busy: () => busy.size,
     async close() {
       await Promise.all([...busy].map((environment) => environment.kill()));
