@@ -1,4 +1,4 @@
-import type { Discovery, ResourceRef } from '../cluster/kube-api.ts';
+import type { Discovery, ResourceRef, ResourceType } from '../cluster/kube-api.ts';
 import { KubeError } from '../cluster/kube-error.ts';
 import { forEachPooled } from '../cluster/pooled.ts';
 import { errorRecord } from '../model/errors.ts';
@@ -112,13 +112,24 @@ async function pruneObject(deps: PruneDeps, run: PruneRun, action: PruneAction):
   } catch (error) {
     // The object's 404 is an answer; this one is the type's: its CRD went between discovery and the request.
     if (error instanceof KubeError && error.status === 404) {
-      await run.types.refresh();
-      if ((await run.types.anyTypeOf(action.id, action.entry.version)) === undefined) {
+      const discovery = await run.types.refresh();
+      const type = await run.types.anyTypeOf(action.id, action.entry.version);
+      if (type === undefined || (await isCrdGone(deps, discovery, type))) {
         return { kind: 'pruned', action };
       }
     }
     throw error;
   }
+}
+
+/** Discovery goes on naming a custom resource for a moment after its CRD has gone: the CRD itself tells. */
+async function isCrdGone(deps: PruneDeps, discovery: Discovery, type: ResourceType): Promise<boolean> {
+  const crdType = discovery.preferred('apiextensions.k8s.io', 'CustomResourceDefinition');
+  if (crdType === undefined || !type.group.includes('.') || type.group.endsWith('.k8s.io')) return false;
+  const ref: ResourceRef = { type: crdType, name: `${type.resource}.${type.group}` };
+  return (
+    (await attempt(deps, () => deps.kube.getMetadata(ref, { deadline: callDeadline(deps) }))) === undefined
+  );
 }
 
 async function judgeAndDelete(deps: PruneDeps, run: PruneRun, action: PruneAction): Promise<ActionResult> {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { executePrune, type PruneAction, type PruneDeps } from '../../lib/apply/execute-prune.ts';
+import { KubeError } from '../../lib/cluster/kube-error.ts';
 import { MARK_LABEL, type TargetId } from '../../lib/model/ids.ts';
 import { type KubeObject, type LiveObject, resourceId, versionOf } from '../../lib/model/resource.ts';
 import { stageOf } from '../../lib/plan/order.ts';
@@ -69,6 +70,22 @@ function deletes(kube: FakeKube): readonly string[] {
 }
 
 describe('pruning', () => {
+  it('calls a custom resource gone with its CRD, although discovery still names its kind', async () => {
+    const kube = fakeKube((call) => {
+      if (call.kind === 'Gadget')
+        throw new KubeError('kube-not-found', 'the server could not find the requested resource', {
+          status: 404,
+          retryable: false,
+        });
+    });
+    kube.types = [...BUILT_IN, aType('shop.example.com/v1', 'Gadget')];
+    const live = own(kube, anObject('Gadget', 'one', 'web', 'shop.example.com/v1'));
+
+    const report = await executePrune(aDeps(kube), [aPrune(live)]);
+
+    expect(report.results.map(({ kind }) => kind)).toEqual(['pruned']);
+  });
+
   it('goes through the stages backwards, namespaces and CRDs last', async () => {
     const kube = fakeKube();
     const crd = own(kube, {
