@@ -63,7 +63,7 @@ export function createEksTokenSource(deps: EksTokenDeps): EksTokenSource {
     const token = await signEksToken({ clusterName, region, credentials, now: new Date(signedAt) });
     deps.onSecret?.(token);
     const end = credentials.expiration?.getTime() ?? Number.POSITIVE_INFINITY;
-    const signed = { token, signedAt, expiresAt: Math.min(signedAt + TOKEN_MS - TOKEN_MARGIN_MS, end) };
+    const signed = { token, signedAt, expiresAt: Math.min(signedAt + TOKEN_MS, end) - TOKEN_MARGIN_MS };
     tokens.set(key, signed);
     return signed;
   }

@@ -41,6 +41,11 @@ export function cliWorld(deps: ReconcileDeps): CliWorld {
     };
     const code = await runCli(argv, {
       io,
+      describeEksCluster: async (clusterName) => ({
+        endpoint: `https://${clusterName}.eks.example`,
+        caData: '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n',
+        warnings: [],
+      }),
       connect: async (directory) => ({
         directory,
         installation: deps.installation,
