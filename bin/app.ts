@@ -13,7 +13,7 @@ const app = new App();
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app));
 
 const context = readContext(app.node.getAllContext());
-const { installation, vpcId, kmsKeyArn, alarmTopicArn, ipAllowList } = context;
+const { installation, vpcId, kmsKeyArn, alarmTopicArn, ipAllowList, functionsDirectory } = context;
 
 // Things that exist are imported beside the installation, in a scope that the stack shares.
 const stack = new HoldfastStack(app, context.stackName, {
@@ -23,6 +23,7 @@ const stack = new HoldfastStack(app, context.stackName, {
     ...durationsOf(context),
     ...(installation === undefined ? {} : { installation }),
     ...(ipAllowList === undefined ? {} : { ipAllowList }),
+    ...(functionsDirectory === undefined ? {} : { functionsDirectory }),
     ...(vpcId === undefined ? {} : { vpc: Vpc.fromLookup(scope, 'Vpc', { vpcId }) }),
     ...(kmsKeyArn === undefined ? {} : { kmsKey: Key.fromKeyArn(scope, 'Key', kmsKeyArn) }),
     ...(alarmTopicArn === undefined

@@ -27,6 +27,8 @@ const contextSchema = z.strictObject({
   sweepMinutes: minutes.optional(),
   scanMinutes: minutes.optional(),
   logRetentionDays: z.coerce.number().pipe(z.enum(RetentionDays)).optional(),
+  /** Where the built functions are. */
+  functionsDirectory: z.string().optional(),
   removalPolicy: z.enum(['retain', 'destroy']).default('retain'),
 });
 

@@ -1,23 +1,18 @@
-import { existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
-import { App, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { DomainName } from 'aws-cdk-lib/aws-apigatewayv2';
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
 import { Table } from 'aws-cdk-lib/aws-dynamodb';
-import { type ISecurityGroup, type IVpc, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { Cluster } from 'aws-cdk-lib/aws-eks';
 import { Role } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
-import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
-import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag';
-import { ALARMS, RUNBOOK } from '../../lib/cdk/alarms.ts';
 import { Holdfast } from '../../lib/cdk/holdfast.ts';
-import { METRICS } from '../../lib/model/metrics.ts';
 import {
-  anApp,
   aStack,
+  aVpc,
   bundlesDirectory,
+  ofType,
   pathOf,
   resourceAt,
   type Synthesized,
@@ -25,19 +20,6 @@ import {
   templateOf,
   textOf,
 } from './synthesized.ts';
-
-const REPOSITORY = path.join(import.meta.dirname, '../..');
-
-function aVpc(stack: Stack): IVpc {
-  return Vpc.fromVpcAttributes(stack, 'Vpc', {
-    vpcId: 'vpc-0123456789abcdef0',
-    availabilityZones: ['a', 'b'],
-    privateSubnetIds: ['subnet-0123456789abcdef0', 'subnet-0123456789abcdef1'],
-  });
-}
-
-const ofType = ({ json }: Synthesized, type: string) =>
-  Object.values(json.Resources).filter(({ Type }) => Type === type);
 
 describe('an installation', () => {
   it('takes its name from the stack and from what no other stack has', () => {
@@ -90,27 +72,6 @@ describe('an installation', () => {
     expect(Variables['HOLDFAST_TABLE']).toBe('mine');
     expect(textOf(synthesized, Variables['HOLDFAST_SOURCE_QUEUE_URL'])).toContain('123456789012/sources');
   });
-
-  it('passes cdk-nag in a VPC, with a key of the user’s and with an EKS cluster too', () => {
-    const app = anApp();
-    Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app));
-    const { holdfast } = aStack(
-      (stack) => ({
-        installation: 'prod',
-        vpc: aVpc(stack),
-        kmsKey: Key.fromKeyArn(
-          stack,
-          'Key',
-          'arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555',
-        ),
-        ipAllowList: ['192.30.252.0/22'],
-      }),
-      app,
-    );
-    holdfast.addEksCluster(Cluster.fromClusterAttributes(holdfast, 'Prod', { clusterName: 'prod' }));
-
-    expect(() => app.synth()).not.toThrow();
-  });
 });
 
 describe('the functions in a VPC', () => {
@@ -143,11 +104,7 @@ describe('the functions in a VPC', () => {
   it('take a security group of the user’s', () => {
     const given = synthesize((stack) => ({
       vpc: aVpc(stack),
-      securityGroup: SecurityGroup.fromSecurityGroupId(
-        stack,
-        'Mine',
-        'sg-0123456789abcdef0',
-      ) as ISecurityGroup,
+      securityGroup: SecurityGroup.fromSecurityGroupId(stack, 'Mine', 'sg-0123456789abcdef0'),
     }));
 
     expect(resourceAt(given, 'DriftScan/Function').Properties['VpcConfig']).toMatchObject({
@@ -260,9 +217,7 @@ describe('the encryption with a key of the user’s', () => {
   it('lets CloudWatch Logs use the key, for the log groups of this account', () => {
     const synthesized = synthesize((stack) => ({ kmsKey: new Key(stack, 'Key') }));
 
-    const [key] = ofType(synthesized, 'AWS::KMS::Key');
-
-    const { Statement } = key?.Properties['KeyPolicy'] as {
+    const { Statement } = resourceAt(synthesized, 'Key').Properties['KeyPolicy'] as {
       readonly Statement: readonly Record<string, unknown>[];
     };
     const [logs] = Statement.filter(({ Sid }) => Sid === 'EncryptLogs');
@@ -371,108 +326,6 @@ describe('an EKS cluster', () => {
     expect(() => stack.holdfast.addEksCluster(cluster, { name: 'Prod_EU' })).toThrow(
       'got "Prod_EU": give options.name',
     );
-  });
-});
-
-describe('the alarms', () => {
-  const synthesized = synthesize((stack) => ({
-    alarmTopic: Topic.fromTopicArn(stack, 'Topic', 'arn:aws:sns:eu-west-1:123456789012:on-call'),
-  }));
-  const alarms = ofType(synthesized, 'AWS::CloudWatch::Alarm');
-
-  it('are those of the table, one for each function where a function is meant', () => {
-    const ids = alarms.map((alarm) => pathOf(alarm).replace('Alarms/', '')).toSorted();
-
-    const perFunction = ['function-errors', 'function-throttles', 'slow-function'];
-    const expected = Object.keys(ALARMS).flatMap((id) =>
-      perFunction.includes(id)
-        ? ['DriftScan', 'SourceStage', 'TargetStage', 'Webhook'].map((name) => `${id}-${name}`)
-        : [id],
-    );
-    expect(ids).toEqual(expected.toSorted());
-  });
-
-  it('say what to do and where to read on, and tell the topic of their beginning and end', () => {
-    for (const alarm of alarms) {
-      const id = Object.keys(ALARMS).find((candidate) => pathOf(alarm).startsWith(`Alarms/${candidate}`));
-      const { AlarmDescription, AlarmActions, OKActions } = alarm.Properties;
-
-      expect(AlarmDescription).toMatch(new RegExp(`^.{40,}\\. See docs/runbook\\.md#${id}$`));
-      expect(AlarmActions).toEqual(['arn:aws:sns:eu-west-1:123456789012:on-call']);
-      expect(OKActions).toEqual(AlarmActions);
-    }
-  });
-
-  it('have a section of the runbook each', () => {
-    const file = path.join(REPOSITORY, RUNBOOK);
-    expect(existsSync(file)).toBe(true);
-
-    const sections = [...readFileSync(file, 'utf8').matchAll(/^## (.+)$/gm)].map(([, title]) => title);
-
-    expect(sections).toEqual(expect.arrayContaining(Object.keys(ALARMS)));
-  });
-
-  it('take silence for well-being, except of the scan', () => {
-    const breaching = alarms.filter(({ Properties }) => Properties['TreatMissingData'] === 'breaching');
-
-    expect(breaching.map(pathOf)).toEqual(['Alarms/scan-missing']);
-    expect(alarms.every(({ Properties }) => Properties['TreatMissingData'] !== undefined)).toBe(true);
-  });
-
-  it('miss a scan after two intervals, however long these are', () => {
-    const missing = (minutes: number) =>
-      resourceAt(synthesize({ scanInterval: Duration.minutes(minutes) }), 'Alarms/scan-missing').Properties;
-
-    expect(missing(30)).toMatchObject({ Period: 1800, EvaluationPeriods: 2, DatapointsToAlarm: 2 });
-    // CloudWatch looks back a day at most.
-    expect(missing(1440)).toMatchObject({ Period: 43_200, EvaluationPeriods: 2 });
-  });
-
-  it('watch every dead-letter queue and both queues', () => {
-    const queuesOf = (name: string) =>
-      (
-        resourceAt(synthesized, `Alarms/${name}`).Properties['Metrics'] as readonly {
-          MetricStat?: { Metric: { Dimensions: readonly { Value: unknown }[] } };
-        }[]
-      )
-        .flatMap(({ MetricStat }) => MetricStat?.Metric.Dimensions ?? [])
-        .map(({ Value }) => textOf(synthesized, Value));
-
-    expect(queuesOf('dead-letters')).toEqual([
-      '<Sources/DeadLetters>.QueueName',
-      '<Targets/DeadLetters>.QueueName',
-      '<MissedSchedules>.QueueName',
-    ]);
-    expect(queuesOf('oldest-message')).toEqual(['<Sources/Queue>.QueueName', '<Targets/Queue>.QueueName']);
-  });
-
-  it('and the dashboard name only metrics that are emitted, of this installation', () => {
-    const text = JSON.stringify([...alarms, ...ofType(synthesized, 'AWS::CloudWatch::Dashboard')]);
-
-    const inAlarms = alarms.flatMap(({ Properties }) => [
-      Properties,
-      ...(
-        (Properties['Metrics'] ?? []) as readonly { MetricStat?: { Metric: Record<string, unknown> } }[]
-      ).flatMap(({ MetricStat }) => MetricStat?.Metric ?? []),
-    ]) as readonly Readonly<Record<string, unknown>>[];
-    const ours = inAlarms.filter(({ Namespace }) => Namespace === 'Holdfast');
-    expect(ours.map(({ MetricName }) => MetricName)).toEqual(
-      expect.arrayContaining([
-        'WebhookUnauthorized',
-        'ReconcileFailed',
-        'SourceFailed',
-        'TargetsBehind',
-        'DriftedTargets',
-        'ScanCompleted',
-        'UnreachableClusters',
-        'LeaseStolen',
-      ]),
-    );
-    for (const { MetricName, Dimensions } of ours) {
-      expect(Object.keys(METRICS)).toContain(MetricName);
-      expect(Dimensions).toEqual([{ Name: 'Installation', Value: 'prod' }]);
-    }
-    for (const name of Object.keys(METRICS)) expect(text).toContain(name);
   });
 });
 

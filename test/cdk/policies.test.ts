@@ -42,9 +42,7 @@ function linesOf(
   return [Action]
     .flat()
     .flatMap((action) =>
-      resources.map(
-        (resource) => `${denied}${action as string} on ${textOf(synthesized, resource)}${condition}`,
-      ),
+      resources.map((resource) => `${denied}${action} on ${textOf(synthesized, resource)}${condition}`),
     );
 }
 

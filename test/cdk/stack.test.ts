@@ -1,12 +1,13 @@
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { Validations } from 'aws-cdk-lib';
 import { Match } from 'aws-cdk-lib/assertions';
+import { Cluster } from 'aws-cdk-lib/aws-eks';
+import { Key } from 'aws-cdk-lib/aws-kms';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag';
 import { type CreateTableCommandInput, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ensureTable } from '../../lib/state/table.ts';
-import { anApp, aStack, resourceAt, templateOf, textOf } from './synthesized.ts';
+import { violationsIn } from './validation-report.ts';
+import { anApp, aStack, aVpc, resourceAt, templateOf, textOf } from './synthesized.ts';
 
 const FUNCTIONS = ['Webhook', 'SourceStage', 'TargetStage', 'DriftScan'];
 
@@ -301,13 +302,34 @@ describe('the stack', () => {
     );
   });
 
-  it('passes the AwsSolutions and the Serverless packs of cdk-nag', () => {
+  it('passes the AwsSolutions and Serverless packs of cdk-nag', () => {
     const app = anApp();
     Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app));
     aStack({}, app);
 
     expect(() => app.synth()).not.toThrow();
     expect(violationsIn(app.outdir)).toEqual([]);
+  });
+
+  it('passes them too in a VPC, with a key of the user’s and with an EKS cluster', () => {
+    const app = anApp();
+    Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app));
+    const { holdfast } = aStack(
+      (stack) => ({
+        installation: 'prod',
+        vpc: aVpc(stack),
+        kmsKey: Key.fromKeyArn(
+          stack,
+          'Key',
+          'arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555',
+        ),
+        ipAllowList: ['192.30.252.0/22'],
+      }),
+      app,
+    );
+    holdfast.addEksCluster(Cluster.fromClusterAttributes(holdfast, 'Prod', { clusterName: 'prod' }));
+
+    expect(() => app.synth()).not.toThrow();
   });
 
   it('refuses an open bucket, by the same packs', () => {
@@ -334,23 +356,4 @@ async function emulatedTable(): Promise<CreateTableCommandInput> {
   await ensureTable(client as unknown as DynamoDBClient, 'any');
   if (asked[0] === undefined) throw new Error('no table was asked for');
   return asked[0];
-}
-
-interface Report {
-  readonly pluginReports: readonly {
-    readonly violations: readonly {
-      readonly ruleName: string;
-      readonly violatingConstructs: readonly { readonly constructPath: string }[];
-    }[];
-  }[];
-}
-
-/** Errors and warnings alike that nobody acknowledged. */
-function violationsIn(outdir: string): readonly string[] {
-  const report = JSON.parse(readFileSync(path.join(outdir, 'validation-report.json'), 'utf8')) as Report;
-  return report.pluginReports.flatMap(({ violations }) =>
-    violations.flatMap(({ ruleName, violatingConstructs }) =>
-      violatingConstructs.map(({ constructPath }) => `${ruleName} at ${constructPath}`),
-    ),
-  );
 }

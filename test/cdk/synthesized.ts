@@ -1,8 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { App } from 'aws-cdk-lib';
+import { App, type Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
+import { type IVpc, Vpc } from 'aws-cdk-lib/aws-ec2';
 import type { HoldfastProps } from '../../lib/cdk/holdfast-props.ts';
 import { HoldfastStack, type HoldfastStackProps } from '../../lib/cdk/holdfast-stack.ts';
 
@@ -42,10 +43,14 @@ export function bundlesDirectory(): string {
 export function anApp(): App {
   return new App({
     analyticsReporting: false,
+    treeMetadata: false,
+    // CloudFormation's own rules take seconds: app.test.ts has them once.
+    builtinCloudFormationValidation: false,
     outdir: mkdtempSync(path.join(directory, 'out-')),
     context: {
       'aws:cdk:disable-asset-staging': true,
       'aws:cdk:enable-path-metadata': true,
+      'aws:cdk:disable-stack-trace': true,
       '@aws-cdk/aws-iam:minimizePolicies': true,
     },
   });
@@ -53,11 +58,7 @@ export function anApp(): App {
 
 /** A stack `Test` whose installation is `prod`, unless the facts say something else. */
 export function aStack(
-  facts:
-    | HoldfastProps
-    | ((
-        stack: Parameters<Extract<HoldfastStackProps['holdfast'], (...args: never) => unknown>>[0],
-      ) => HoldfastProps) = {},
+  facts: NonNullable<HoldfastStackProps['holdfast']> = {},
   app: App = anApp(),
 ): HoldfastStack {
   const common: HoldfastProps = { installation: 'prod', functionsDirectory: bundlesDirectory() };
@@ -72,7 +73,6 @@ export function synthesize(facts: Parameters<typeof aStack>[0] = {}): Synthesize
 }
 
 export function templateOf(stack: HoldfastStack): Synthesized {
-  (stack.node.root as App).synth({ skipValidation: true });
   const template = Template.fromStack(stack);
   return { stack, template, json: template.toJSON() as Synthesized['json'] };
 }
@@ -116,4 +116,16 @@ export function textOf({ json }: Pick<Synthesized, 'json'>, value: unknown): str
     return resource === undefined ? id : pathOf(resource);
   };
   return visit(value);
+}
+
+export const ofType = ({ json }: Pick<Synthesized, 'json'>, type: string): readonly Resource[] =>
+  Object.values(json.Resources).filter(({ Type }) => Type === type);
+
+/** One that exists already, so that its own resources are not part of the template. */
+export function aVpc(stack: Stack): IVpc {
+  return Vpc.fromVpcAttributes(stack, 'Vpc', {
+    vpcId: 'vpc-0123456789abcdef0',
+    availabilityZones: ['a', 'b'],
+    privateSubnetIds: ['subnet-0123456789abcdef0', 'subnet-0123456789abcdef1'],
+  });
 }
