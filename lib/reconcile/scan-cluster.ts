@@ -30,6 +30,8 @@ export interface ScanOutcome {
   /** Verdicts dropped because a run came between. */
   readonly discarded: number;
   readonly requests: Readonly<Record<string, number>>;
+  /** Why not one object could be looked at; the cluster is then as good as away. */
+  readonly error?: string;
 }
 
 interface Scanned {
@@ -50,8 +52,15 @@ export async function scanCluster(
 ): Promise<ScanOutcome> {
   try {
     const outcome = await scan(deps, cluster, deadline);
-    await deps.state.putClusterScan({ schema: 1, cluster, scannedAt: deps.clock.now() });
-    deps.log.info('cluster scanned', { ...outcome });
+    const { error } = outcome;
+    await deps.state.putClusterScan({
+      schema: 1,
+      cluster,
+      scannedAt: deps.clock.now(),
+      ...(error === undefined ? {} : { error }),
+    });
+    if (error === undefined) deps.log.info('cluster scanned', { ...outcome });
+    else deps.log.warn('cluster not scanned', { ...outcome });
     return outcome;
   } catch (error) {
     await deps.state.putClusterScan({
@@ -75,11 +84,15 @@ async function scan(deps: ScanDeps, cluster: ClusterName, deadline: number): Pro
     wanted: entries.map(({ id, version, namespaced }) => ({ id, version, namespaced })),
     deadline,
   });
-  const crdOf = await crdStates(
-    kube,
-    entries.map(({ id }) => id),
-    deadline,
-  );
+  const away = await whyAway(kube, observation, deadline);
+  const crdOf =
+    away === undefined
+      ? await crdStates(
+          kube,
+          entries.map(({ id }) => id),
+          deadline,
+        )
+      : () => undefined;
   const key = await deps.hashKey();
   const totals = { clean: 0, drifted: 0, driftedTargets: 0, unknown: 0, woken: 0, discarded: 0 };
   for (const target of targets) {
@@ -98,7 +111,24 @@ async function scan(deps: ScanDeps, cluster: ClusterName, deadline: number): Pro
   const requests = Object.fromEntries(
     Object.entries(kube.requestCounts).map(([verb, count]) => [verb, count - (before[verb] ?? 0)]),
   );
-  return { cluster, targets: targets.length, ...totals, requests };
+  const error = away === undefined ? {} : { error: away };
+  return { cluster, targets: targets.length, ...totals, requests, ...error };
+}
+
+/** Observing never throws: a cluster that does not answer shows in that nothing of it is known. */
+async function whyAway(
+  kube: KubeApi,
+  observation: Observation,
+  deadline: number,
+): Promise<string | undefined> {
+  // Nothing was asked yet, and a cluster to which nothing is deployed should be known to be away too.
+  if (observation.size === 0) await kube.serverVersion({ deadline });
+  let why: string | undefined;
+  for (const seen of observation.values()) {
+    if (seen.kind !== 'unknown') return undefined;
+    why ??= seen.error;
+  }
+  return why;
 }
 
 /** Those that rest with something applied; what is in motion is not judged. */

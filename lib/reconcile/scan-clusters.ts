@@ -30,7 +30,9 @@ export async function scanClusters(
   for (const { name } of due) {
     if (deps.clock.monotonic() >= deadline) break;
     try {
-      scanned.push(await scanCluster(deps, name, deadline));
+      const outcome = await scanCluster(deps, name, deadline);
+      if (outcome.error === undefined) scanned.push(outcome);
+      else failed.push({ cluster: name, error: outcome.error });
     } catch (error) {
       const { message } = errorRecord(error);
       deps.log.warn('cluster not scanned', { cluster: name, error: message, cause: error });

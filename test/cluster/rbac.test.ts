@@ -152,7 +152,12 @@ withCluster('the RBAC that is printed, on a real cluster', () => {
     const scanDeps = { ...world.deps, connector: { connect: async () => reader } };
     const scan = () => scanCluster(scanDeps, CLUSTER, performance.now() + 30_000);
     // Without it nothing is known, which is not the same as missing.
-    expect(await scan()).toMatchObject({ clean: 0, drifted: 0, unknown: 5 });
+    expect(await scan()).toMatchObject({
+      clean: 0,
+      drifted: 0,
+      unknown: 5,
+      error: expect.stringContaining('forbidden'),
+    });
 
     await grant('--read', '--user', 'reader');
     await untilAllowed(async () => reader.getMetadata(await refOf(admin, aConfigMap(namespace, 'a'))));

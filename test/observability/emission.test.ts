@@ -1,6 +1,7 @@
 import { receiveWebhook } from '../../lib/webhook/receive-webhook.ts';
 import { scanClusters } from '../../lib/reconcile/scan-clusters.ts';
 import { sweep } from '../../lib/reconcile/sweep.ts';
+import { KubeError } from '../../lib/cluster/kube-error.ts';
 import { HoldfastError } from '../../lib/model/errors.ts';
 import type { ClusterName } from '../../lib/model/ids.ts';
 import type { Log, LogFields } from '../../lib/model/log.ts';
@@ -151,6 +152,33 @@ describe('what is counted', () => {
     expect(metrics.seen).toEqual([]);
     await scanClusters(deps, { deadline: performance.now() });
     expect(metrics.of('ScanCompleted')).toEqual([]);
+  });
+
+  it('a cluster as away when nothing of it can be seen, and its targets as unknown, not as drifted', async () => {
+    let isDown = false;
+    const kube = fakeKube(() => {
+      if (isDown) throw new KubeError('kube-unreachable', 'no answer', { retryable: true });
+    });
+    const metrics = recorder();
+    const world = await reconcileWorld({ clusters: { here: kube } });
+    const deps = { ...world.deps, metrics };
+    world.git.push(FILES);
+    await runSourceStage(deps, SHOP, { reason: 'push' });
+    await drain(world, deps);
+    metrics.seen.length = 0;
+    isDown = true;
+
+    const summary = await scanClusters(deps, { deadline: performance.now() + 60_000 });
+
+    expect(summary).toMatchObject({ scanned: [], failed: [{ cluster: 'here', error: 'no answer' }] });
+    expect(metrics.seen).toEqual([
+      ['DriftedTargets', 0],
+      ['UnreachableClusters', 1],
+      ['ScanCompleted', 1],
+    ]);
+    expect(await deps.state.getClusterScan('here' as ClusterName)).toMatchObject({ error: 'no answer' });
+    const drift = await deps.state.getDrift((await world.target('web')).target);
+    expect(drift).toMatchObject({ clean: 0, findings: [], unknown: [{}] });
   });
 
   it('deliveries that woke a source, and those that were refused', async () => {
