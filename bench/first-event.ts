@@ -10,4 +10,5 @@ const { handler } = (await import(pathToFileURL(file).href)) as {
 const importedMs = performance.now();
 const answer = await handler(JSON.parse(event), context);
 const handledMs = performance.now();
-process.send?.({ importedMs, handledMs, answer }, () => process.disconnect());
+const { user, system } = process.cpuUsage();
+process.send?.({ importedMs, handledMs, cpuMs: (user + system) / 1000, answer }, () => process.disconnect());

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import type { Cluster, ClusterCredential, EksCluster, SecretCluster } from '../model/cluster.ts';
 import { HoldfastError } from '../model/errors.ts';
 import type { ClusterName } from '../model/ids.ts';
@@ -26,8 +26,11 @@ interface Open {
 }
 
 const CREDENTIAL = z.union([
-  z.strictObject({ token: z.string().min(1) }),
-  z.strictObject({ clientCertificate: z.string().min(1), clientKey: z.string().min(1) }),
+  z.strictObject({ token: z.string().check(z.minLength(1)) }),
+  z.strictObject({
+    clientCertificate: z.string().check(z.minLength(1)),
+    clientKey: z.string().check(z.minLength(1)),
+  }),
 ]);
 
 /**

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { parseAllDocuments } from 'yaml';
+import type * as yaml from 'yaml';
 import { HoldfastError } from '../model/errors.ts';
 import type { ClosureEntry } from './closure.ts';
 import type { CommitReader, TreeEntry } from './git-repository.ts';
@@ -38,7 +38,9 @@ const LISTED_PER_FILE = 20;
 const MAX_DEPTH = 100;
 const MAX_PARSED_BYTES = 1024 * 1024;
 
-export function closureWalk(reader: CommitReader, limits: ClosureLimits = {}): ClosureWalk {
+/** Loads its parser on the first walk: the target stage starts from the same bundle and walks no commits. */
+export async function closureWalk(reader: CommitReader, limits: ClosureLimits = {}): Promise<ClosureWalk> {
+  const library = await import('yaml');
   const maxFiles = limits.maxFiles ?? DEFAULT_MAX_FILES;
   const noted = new Map<string, ClosureEntry>();
   let files = 0;
@@ -114,7 +116,7 @@ export function closureWalk(reader: CommitReader, limits: ClosureLimits = {}): C
     } catch {
       throw renderRefused(path, 'content', 'not UTF-8 text; save it as UTF-8');
     }
-    return parseYaml(text, path, 'content');
+    return parseYaml(library, text, path, 'content');
   }
 
   return {
@@ -124,15 +126,15 @@ export function closureWalk(reader: CommitReader, limits: ClosureLimits = {}): C
     addAbsent: (path) => note({ path, type: 'absent' }),
     addDirectory,
     readYaml,
-    parseYaml,
+    parseYaml: (text, file, where) => parseYaml(library, text, file, where),
     entries: () => [...noted.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry),
   };
 }
 
 /** YAML as kustomize and helm read it, as far as paths go: 1.1, with merge keys; strings stay strings. */
-function parseYaml(text: string, file: string, where: string): readonly unknown[] {
+function parseYaml(library: typeof yaml, text: string, file: string, where: string): readonly unknown[] {
   try {
-    const documents = parseAllDocuments(text, { version: '1.1', prettyErrors: false });
+    const documents = library.parseAllDocuments(text, { version: '1.1', prettyErrors: false });
     if (!Array.isArray(documents)) return [];
     return documents.map((document) => {
       const [error] = document.errors;

@@ -37,7 +37,7 @@ export interface ClosureInput {
  * symlinks, submodules, references to nothing and cycles; `git-too-large`; and what the reader throws
  */
 export async function inputClosure(input: ClosureInput): Promise<Closure> {
-  const walk = closureWalk(input.reader, input.limits);
+  const walk = await closureWalk(input.reader, input.limits);
   const path = normalPath(input.application);
   const found = await walk.look(path);
   if (found === undefined) {

@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import * as git from 'isomorphic-git';
+import type * as git from 'isomorphic-git';
 import { HoldfastError } from '../model/errors.ts';
 import type { CommitSha } from '../model/ids.ts';
 import { commitFailure, commitMissing } from './git-errors.ts';
 import { isSha1 } from './git-refs.ts';
 import type { CommitReader, TreeEntry } from './git-repository.ts';
+import { loadGit } from './load-git.ts';
 
 export interface CommitPlace {
   /** The source, for messages. */
@@ -23,11 +24,12 @@ export interface CommitPlace {
 export async function openCommit(gitdir: string, where: CommitPlace): Promise<CommitReader> {
   const { commit, maxFileBytes } = where;
   await checkIndexes(gitdir, where);
+  const library = await loadGit();
   const cache = {};
 
   async function read(oid: string, type: 'commit' | 'tree' | 'blob'): Promise<unknown> {
     // The library leaves files as they are, and parses the other types.
-    const found = await git.readObject({ fs, gitdir, oid, cache }).catch(async (error: unknown) => {
+    const found = await library.readObject({ fs, gitdir, oid, cache }).catch(async (error: unknown) => {
       throw await readFailure(error, { gitdir, oid, type }, where);
     });
     if (found.type === type) return found.object;

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
-import * as git from 'isomorphic-git';
+import type * as git from 'isomorphic-git';
 import type { CommitSha } from '../model/ids.ts';
 import { checkPackAnswer, wholeAnswer } from './git-answer.ts';
 import { fetchingClient, listingClient } from './git-client.ts';
@@ -9,6 +9,7 @@ import type { GitHttp } from './git-http.ts';
 import type { GitLimits } from './git-limits.ts';
 import { assertSha1, isSha1 } from './git-refs.ts';
 import { scanPack } from './pack-scan.ts';
+import { loadGit } from './load-git.ts';
 
 /** Framing and progress on top of the pack itself. */
 const FRAMING_ALLOWANCE = 1.02;
@@ -58,13 +59,14 @@ export async function fetchCommit(
     });
     return packets;
   };
+  const library = await loadGit();
   try {
-    const info = await git.getRemoteInfo2({ http: listingClient(http), url: place, protocolVersion: 1 });
+    const info = await library.getRemoteInfo2({ http: listingClient(http), url: place, protocolVersion: 1 });
     const want = wantFor(info, commit, place);
-    await git.init({ fs, gitdir, dir: gitdir, bare: true });
+    await library.init({ fs, gitdir, dir: gitdir, bare: true });
     // Where it fetches from is of no use later, but without a configured remote the library fails after the fetch.
-    await git.addRemote({ fs, gitdir, remote: 'origin', url: place, force: true });
-    await git.fetch({
+    await library.addRemote({ fs, gitdir, remote: 'origin', url: place, force: true });
+    await library.fetch({
       fs,
       gitdir,
       http: fetchingClient(http, want, receive),

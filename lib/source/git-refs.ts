@@ -1,10 +1,11 @@
-import * as git from 'isomorphic-git';
+import type * as git from 'isomorphic-git';
 import { HoldfastError } from '../model/errors.ts';
 import type { CommitSha } from '../model/ids.ts';
 import { refKey, type GitRef } from '../model/source.ts';
 import { listingClient } from './git-client.ts';
 import { fromGitLibrary, refused } from './git-errors.ts';
 import type { GitHttp } from './git-http.ts';
+import { loadGit } from './load-git.ts';
 
 /**
  * Branches and tags of a repository by full name; annotated tags are peeled. Symbolic refs such as HEAD and refs that
@@ -27,14 +28,15 @@ export async function listBranchesAndTags(http: GitHttp): Promise<ReadonlyMap<st
 type Remote = Pick<Parameters<typeof git.listServerRefs>[0], 'http' | 'url'>;
 
 async function listed(remote: Remote, place: string): Promise<readonly git.ServerRef[]> {
-  const info = await git.getRemoteInfo2({ ...remote, protocolVersion: 2 });
+  const library = await loadGit();
+  const info = await library.getRemoteInfo2({ ...remote, protocolVersion: 2 });
   assertSha1(info, place);
   if (info.protocolVersion === 1) return info.refs ?? [];
   // Protocol 2 can leave out what hosts keep for themselves, often far more than the rest; the library asks for one
   // prefix at a time.
   const parts = await Promise.all(
     ['refs/heads/', 'refs/tags/'].map((prefix) =>
-      git.listServerRefs({ ...remote, protocolVersion: 2, prefix, peelTags: true }),
+      library.listServerRefs({ ...remote, protocolVersion: 2, prefix, peelTags: true }),
     ),
   );
   return parts.flat();
