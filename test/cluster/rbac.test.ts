@@ -223,7 +223,7 @@ withCluster('the RBAC that is printed, on a real cluster', () => {
       kind: 'Role',
       metadata: { name: 'more', namespace },
       rules: [{ apiGroups: [''], resources: ['pods/exec'], verbs: ['create'] }],
-    } as KubeObject;
+    };
     expect(
       await Promise.all([
         rejectionOf(tenant.apply(await refOf(admin, elsewhere), elsewhere, ADMIN)),
