@@ -168,7 +168,7 @@ describe('holdfast local, killed with SIGKILL in the middle of work and started 
     expect(half).toBeLessThan(OBJECTS);
     expect([...there.values()]).toEqual(Array.from({ length: OBJECTS }, () => 'one'));
     expect((await inventoryOf(state))?.size).toBe(OBJECTS);
-  }, 90_000);
+  }, 240_000);
 
   it('finishes a prune that had begun', async () => {
     const first = await push('Many objects', { 'clusters/main/web.yaml': web, ...objects(OBJECTS, 'one') });
@@ -188,7 +188,7 @@ describe('holdfast local, killed with SIGKILL in the middle of work and started 
     const state = await applied(commit);
     expect((await live()).size).toBe(kept);
     expect((await inventoryOf(state))?.size).toBe(kept);
-  }, 90_000);
+  }, 240_000);
 
   it('loses no push that was answered, even if it is killed with the answer', async () => {
     const first = await push('One object', { 'clusters/main/web.yaml': web, ...objects(1, 'one') });
@@ -201,7 +201,7 @@ describe('holdfast local, killed with SIGKILL in the middle of work and started 
     await applied(commit);
     expect(delivery.status).toBe(202);
     expect([...(await live()).values()]).toEqual(['two']);
-  }, 90_000);
+  }, 240_000);
 
   it('keeps what was registered, on the same port, and stops cleanly on Ctrl-C', async () => {
     const before = await withConnection(async ({ webhookUrl }) => webhookUrl);
@@ -216,5 +216,5 @@ describe('holdfast local, killed with SIGKILL in the middle of work and started 
     });
     expect(await local.stop()).toBe(0);
     await expect(connectLocal(stateDirectory)).rejects.toThrow('does not run');
-  }, 90_000);
+  }, 240_000);
 });
