@@ -20,9 +20,14 @@ export const PRICES = {
   tableWrite: 0.625e-6,
   tableRead: 0.125e-6,
   secretMonth: 0.4,
+  secretRequest: 5e-6,
+  artefactPut: 5e-6,
+  artefactGet: 0.4e-6,
+  artefactGigabyteMonth: 0.023,
   logGigabyte: 0.5,
   metricMonth: 0.3,
   alarmMetricMonth: 0.1,
+  dashboardMonth: 3,
   trace: 5e-6,
   argoHour: 0.03,
   argoApplicationHour: 0.0015,
@@ -50,6 +55,10 @@ export const ASSUMED = {
   readsPerScannedApplication: 8,
   writesPerScannedApplication: 2,
   readsPerSweep: 40,
+  /** Each run is taken to have an artefact of its own, which the bucket keeps for three months. */
+  artefactGigabytes: 0.0001,
+  artefactMonths: 3,
+  getsPerArtefact: 2,
   /** Five pollers for each of two queues, which wait 20 seconds. */
   emptyPollsPerHour: 2 * 5 * 180,
   requestsPerMessage: 3,
@@ -57,12 +66,14 @@ export const ASSUMED = {
   metrics: 11,
   /** Some alarms watch several metrics. */
   alarmMetrics: 26,
+  dashboards: 1,
 } as const;
 
 export interface Cost {
   readonly functions: number;
   readonly queues: number;
   readonly table: number;
+  readonly artefacts: number;
   readonly secrets: number;
   readonly watching: number;
   readonly total: number;
@@ -109,16 +120,23 @@ export function monthlyCost({ applications, clusters, sources, pushesPerDay }: F
   const queues =
     (messages * ASSUMED.requestsPerMessage + ASSUMED.hours * ASSUMED.emptyPollsPerHour) * PRICES.sqsRequest;
   const table = reads * PRICES.tableRead + writes * PRICES.tableWrite;
+  const artefacts =
+    runs * (PRICES.artefactPut + ASSUMED.getsPerArtefact * PRICES.artefactGet) +
+    runs * ASSUMED.artefactMonths * ASSUMED.artefactGigabytes * PRICES.artefactGigabyteMonth;
+  // Kept for five minutes, which is a sweep: each look reads its credential anew, each push the webhook's secret too,
+  // each run the cluster's and the hash key, each scan the hash key.
+  const secretRequests = looks + 2 * pushes + 2 * runs + scans;
   // The hash key, and of each source a webhook secret and a credential.
-  const secrets = (1 + 2 * sources) * PRICES.secretMonth;
+  const secrets = (1 + 2 * sources) * PRICES.secretMonth + secretRequests * PRICES.secretRequest;
   const watching =
     ((invocations * ASSUMED.logBytesPerInvocation) / 1e9) * PRICES.logGigabyte +
     ASSUMED.metrics * PRICES.metricMonth +
     ASSUMED.alarmMetrics * PRICES.alarmMetricMonth +
+    ASSUMED.dashboards * PRICES.dashboardMonth +
     invocations * PRICES.trace;
   const managedArgo = ASSUMED.hours * (PRICES.argoHour + PRICES.argoApplicationHour * applications);
-  const total = functions + queues + table + secrets + watching;
-  return { functions, queues, table, secrets, watching, total, managedArgo };
+  const total = functions + queues + table + artefacts + secrets + watching;
+  return { functions, queues, table, artefacts, secrets, watching, total, managedArgo };
 }
 
 export const FLEETS: readonly Fleet[] = [
@@ -136,8 +154,9 @@ const COLUMNS = [
   'functions',
   'queues',
   'table',
+  'artefacts',
   'secrets',
-  'logs, metrics, alarms, traces',
+  'logs, metrics, alarms, dashboard, traces',
   '**Holdfast**',
   'EKS Capability for Argo CD',
 ];
@@ -147,7 +166,7 @@ export function costTable(fleets: readonly Fleet[] = FLEETS): string {
     const cost = monthlyCost(fleet);
     return [
       ...[fleet.applications, fleet.clusters, fleet.sources, fleet.pushesPerDay].map(String),
-      ...[cost.functions, cost.queues, cost.table, cost.secrets, cost.watching].map(dollars),
+      ...[cost.functions, cost.queues, cost.table, cost.artefacts, cost.secrets, cost.watching].map(dollars),
       `**${dollars(cost.total)}**`,
       dollars(cost.managedArgo),
     ];
