@@ -27,8 +27,8 @@ describe('the synthesized stack in a box, without a cluster', () => {
     box = await openBox({
       ...stack,
       directory: mkdtempSync(join(directory, 'box-')),
-      // The template's outlasts any test.
-      visibilityTimeoutSeconds: 1,
+      // The template's outlasts any test; this one outlasts a cold start, also where processors are scarce.
+      visibilityTimeoutSeconds: 4,
     });
   }, 240_000);
   afterAll(async () => {
