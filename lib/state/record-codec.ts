@@ -60,7 +60,7 @@ export async function compareAndSwap<T extends { readonly schema: number }, R>(
     const record = {
       ...key,
       version: (current?.version ?? 0) + 1,
-      body: JSON.stringify(next),
+      ...encode(next),
       ...indexOf(next),
     };
     const condition: WriteCondition = current === undefined ? 'absent' : { version: current.version };

@@ -1,5 +1,11 @@
 import fc from 'fast-check';
-import { sha256, type TargetId } from '../../lib/model/ids.ts';
+import {
+  type ApplicationId,
+  type ClusterName,
+  type RootId,
+  sha256,
+  type TargetId,
+} from '../../lib/model/ids.ts';
 import { initialRegistry } from '../../lib/model/registry.ts';
 import type { TargetState } from '../../lib/model/target-state.ts';
 import { transition, type TargetEvent } from '../../lib/model/target-transitions.ts';
@@ -225,5 +231,28 @@ describe('the state store', () => {
     await state.putRun(run);
 
     expect((await state.listRuns(target, 1))[0]?.errors).toHaveLength(4000);
+  });
+
+  it('keeps thousands of leaving targets in one registry, which is more than an item holds as text', async () => {
+    const root = 'many-leaving' as RootId;
+    const leaving = Array.from({ length: 8_000 }, (_, index) => ({
+      target: newTarget(),
+      application: 'installation/many-leaving/holdfast/shop/web' as ApplicationId,
+      cluster: `cluster-${index}` as ClusterName,
+      title: 'shop/web',
+      prune: true,
+      definition: 3,
+    }));
+
+    await state.changeRegistry(root, (registry) => ({ next: { ...registry, leaving }, result: undefined }));
+    const stored = await state.getRegistry(root);
+    await state.changeRegistry(root, (registry) => ({
+      next: { ...registry, leaving: [] },
+      result: undefined,
+    }));
+
+    expect(JSON.stringify(leaving).length).toBeGreaterThan(400_000);
+    expect(stored.leaving).toEqual(leaving);
+    expect((await state.getRegistry(root)).leaving).toEqual([]);
   });
 });
