@@ -9,9 +9,9 @@ import { type FloodTarget, startFloodTarget } from '../test/box/flood.ts';
 import { buildEmptyHandlers } from './empty-handlers.ts';
 import {
   alternating,
-  median,
   type Measurement,
   type Outcome,
+  pairedRatio,
   ratioText,
   type Row,
   spread,
@@ -175,8 +175,8 @@ function timeRows(contest: Contest): readonly Row[] {
 }
 
 function ratioOf({ ours, empty }: Contest, of: keyof FirstEvent): number {
-  const middle = ({ events }: Contender): number => median(events.map((event) => event[of]));
-  return middle(ours) / middle(empty);
+  const values = ({ events }: Contender): readonly number[] => events.map((event) => event[of]);
+  return pairedRatio(values(ours), values(empty));
 }
 
 function megabytes(bytes: number): string {
