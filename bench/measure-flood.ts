@@ -104,9 +104,16 @@ async function report(server: ChildProcess): Promise<FloodServerReport> {
 }
 
 async function told<T>(server: ChildProcess): Promise<T> {
-  const ended = once(server, 'exit').then(([code]) => {
+  const settled = new AbortController();
+  const { signal } = settled;
+  const ended = once(server, 'exit', { signal }).then(([code]) => {
     throw new Error(`the endpoint's process ended with ${String(code)}`);
   });
-  const [message] = (await Promise.race([once(server, 'message'), ended])) as [T];
-  return message;
+  try {
+    const [message] = (await Promise.race([once(server, 'message', { signal }), ended])) as [T];
+    return message;
+  } finally {
+    ended.catch(() => undefined);
+    settled.abort();
+  }
 }
