@@ -1,5 +1,16 @@
 /** Secret names are partitioned by role, because IAM hangs on them: `<prefix>/<role>/<name>`. */
-export type SecretRole = 'webhook' | 'git' | 'cluster-apply' | 'cluster-read' | 'hash-key';
+export type SecretRole =
+  | 'webhook'
+  | 'git'
+  /** User name and password of chart repositories and registries. */
+  | 'chart'
+  | 'cluster-apply'
+  | 'cluster-read'
+  | 'hash-key'
+  /** age identities for SOPS. */
+  | 'decryption'
+  /** Values for charts and variables. */
+  | 'values';
 
 export interface SecretStore {
   /**
