@@ -102,7 +102,7 @@ async function render(deps: PlanDeps, state: TargetState): Promise<readonly Mani
     );
   }
   const files = unpackArtefact(wanted.artefact, bytes);
-  const manifests = await deps.renderer.render({ files, application: wanted.application });
+  const { manifests } = await deps.renderer.render({ files, application: wanted.application });
   return manifests.filter(({ object }) => !isDefinitionKind(object.apiVersion, object.kind));
 }
 

@@ -48,8 +48,8 @@ export async function renderDirectory(input: RenderDirectoryInput): Promise<Rend
     const tools = await findTools({ cacheDirectory: input.toolsDirectory });
     const renderer = createRenderer({ tools, temporaryDirectory: temporary });
     const closure = await inputClosure({ reader, application, salt: [renderer.version] });
-    const artefact = await packArtefact(reader, closure);
-    const rendered = await renderer.render({
+    const artefact = await packArtefact(closure);
+    const { manifests: rendered } = await renderer.render({
       files: unpackArtefact(artefact.digest, artefact.bytes),
       application,
       ...(input.kubeVersion === undefined ? {} : { kubeVersion: input.kubeVersion }),

@@ -68,6 +68,21 @@ export interface ResourceId {
 export interface Manifest {
   readonly object: KubeObject;
   readonly origin: Origin;
+  /** Absent: an ordinary object. */
+  readonly hook?: Hook;
+  /** JSON pointers of values that come out differently each time (random passwords, certificates): no change by themselves. */
+  readonly volatile?: readonly string[];
+}
+
+export type HookPhase = 'pre-sync' | 'post-sync' | 'pre-delete' | 'post-delete';
+
+/** What a chart wants to have run around the rest: helm's hooks in the phases of a sync. */
+export interface Hook {
+  /** At least one. */
+  readonly phases: readonly HookPhase[];
+  /** Lower ones first. */
+  readonly weight: number;
+  readonly deletePolicies: readonly ('before-hook-creation' | 'hook-succeeded' | 'hook-failed')[];
 }
 
 export interface Origin {

@@ -100,7 +100,7 @@ async function wantedBy(
     }
     const reader = await input.open(revision);
     const closure = await inputClosure({ reader, application, salt: [deps.renderer.version] });
-    const artefact = await artefactFor(deps, reader, application, closure, states);
+    const artefact = await artefactFor(deps, application, closure, states);
     return { kind: 'revision', order, revision, closure: closure.digest, artefact, application };
   } catch (error) {
     const record = errorRecord(error);
@@ -119,7 +119,6 @@ async function wantedBy(
 /** The artefact's digest. It is built only if one of the targets has to render it. */
 async function artefactFor(
   deps: SourceStageDeps,
-  reader: CommitReader,
   application: Application,
   closure: Closure,
   states: ReadonlyMap<TargetId, TargetState>,
@@ -139,7 +138,7 @@ async function artefactFor(
     if (state?.wanted.kind !== 'revision' || state.wanted.closure !== closure.digest) continue;
     if (await deps.artefacts.has(state.wanted.artefact)) return state.wanted.artefact;
   }
-  const { digest, bytes } = await packArtefact(reader, closure);
+  const { digest, bytes } = await packArtefact(closure);
   if (!(await deps.artefacts.has(digest))) await deps.artefacts.put(digest, bytes);
   return digest;
 }

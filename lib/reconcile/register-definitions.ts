@@ -136,9 +136,9 @@ async function declaredBy(
   try {
     const closure = await inputClosure({ reader, application, salt: [deps.renderer.version] });
     if (closure.digest === registry.closure && registry.allowance === undefined) return { kind: 'same' };
-    const artefact = await packArtefact(reader, closure);
+    const artefact = await packArtefact(closure);
     const files = unpackArtefact(artefact.digest, artefact.bytes);
-    const manifests = await deps.renderer.render({ files, application });
+    const { manifests } = await deps.renderer.render({ files, application, purpose: 'definitions' });
     const read = readDefinitions(manifests, { installation: root.installation, root: root.id });
     const errors = read.errors.map((fault) => ({
       origin: describeOrigin(fault.origin),

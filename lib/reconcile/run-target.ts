@@ -88,7 +88,7 @@ async function renderWanted(
   const bytes = await deps.artefacts.get(wanted.artefact);
   if (bytes === undefined) return 'artefact-missing';
   const files = unpackArtefact(wanted.artefact, bytes);
-  const manifests = await deps.renderer.render({ files, application: wanted.application });
+  const { manifests } = await deps.renderer.render({ files, application: wanted.application });
   // Definitions are registered by the source stage; a cluster never sees them.
   return manifests.filter(({ object }) => !isDefinitionKind(object.apiVersion, object.kind));
 }

@@ -58,7 +58,7 @@ export function createRenderer(options: {
       const { substitute } = input.application.render;
       const final = substitute === undefined ? manifests : substituteManifests(manifests, substitute, limits);
       refuseEncrypted(final);
-      return final;
+      return { manifests: final, warnings: [] };
     },
   };
 }

@@ -3,7 +3,6 @@ import { HoldfastError } from '../model/errors.ts';
 import { sha256, type Digest } from '../model/ids.ts';
 import type { Closure } from './closure.ts';
 import { fileTreeOf, type FileTree } from './file-tree.ts';
-import type { CommitReader } from './git-repository.ts';
 
 export interface ArtefactLimits {
   /** Of one file. Default 5 MiB. */
@@ -24,8 +23,7 @@ const MAX_LISTING_BYTES = 16 * MEBIBYTE;
  * @throws HoldfastError `git-too-large`, naming the file; what the reader throws
  */
 export async function packArtefact(
-  reader: CommitReader,
-  closure: Closure,
+  closure: Pick<Closure, 'entries' | 'readBlob'>,
   limits: ArtefactLimits = {},
 ): Promise<{ readonly digest: Digest; readonly bytes: Uint8Array }> {
   const { maxFileBytes, maxTotalBytes } = { ...DEFAULTS, ...limits };
@@ -34,7 +32,7 @@ export async function packArtefact(
   let total = 0;
   for (const entry of closure.entries) {
     if (entry.type !== 'blob') continue;
-    const content = await readNamed(reader, entry.path, entry.oid);
+    const content = await readNamed(closure, entry.path, entry.oid);
     if (content.length > maxFileBytes)
       throw tooLarge(`${entry.path} has ${content.length} bytes`, maxFileBytes);
     total += content.length;
@@ -117,7 +115,7 @@ function isSafePath(path: string): boolean {
 }
 
 /** The reader knows objects only; people know paths. */
-async function readNamed(reader: CommitReader, path: string, oid: string): Promise<Uint8Array> {
+async function readNamed(reader: Pick<Closure, 'readBlob'>, path: string, oid: string): Promise<Uint8Array> {
   try {
     return await reader.readBlob(oid);
   } catch (error) {

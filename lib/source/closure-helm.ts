@@ -1,3 +1,4 @@
+import type { RenderOptions } from '../model/application.ts';
 import { posix } from 'node:path';
 import type { ClosureWalk } from './closure-walk.ts';
 import { renderRefused, resolveInRepository } from './repository-path.ts';
@@ -7,7 +8,7 @@ const MAX_NESTED_CHARTS = 16;
 /**
  * Adds a chart, whole, and the charts it depends on by `file://`. Those from elsewhere must be vendored under charts/.
  */
-export async function addChart(walk: ClosureWalk, directory: string): Promise<void> {
+export async function addChart(walk: ClosureWalk, directory: string, _options: RenderOptions): Promise<void> {
   await visitChart(walk, directory, []);
 }
 

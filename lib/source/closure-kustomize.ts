@@ -1,3 +1,4 @@
+import type { RenderOptions } from '../model/application.ts';
 import { posix } from 'node:path';
 import type { ClosureWalk, Found } from './closure-walk.ts';
 import { isRemote, renderRefused, resolveInRepository } from './repository-path.ts';
@@ -61,7 +62,11 @@ const FIELDS: Readonly<Record<string, typeof HARMLESS | typeof FORBIDDEN | Visit
 };
 
 /** Adds a kustomization and everything it refers to, with all its bases. */
-export async function addKustomization(walk: ClosureWalk, directory: string): Promise<void> {
+export async function addKustomization(
+  walk: ClosureWalk,
+  directory: string,
+  _options: RenderOptions,
+): Promise<void> {
   const file = posix.join(directory, KUSTOMIZATION_FILES[0]);
   await enter({ ...walk, done: new Set(), above: [] }, { file, where: 'path' }, directory);
 }

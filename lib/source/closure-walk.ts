@@ -2,7 +2,9 @@ import { posix } from 'node:path';
 import type * as yaml from 'yaml';
 import { HoldfastError } from '../model/errors.ts';
 import type { ClosureEntry } from './closure.ts';
+import type { ChartHost } from '../charts/chart-host.ts';
 import type { CommitReader, TreeEntry } from './git-repository.ts';
+import { mountedReaders } from './mounted-readers.ts';
 import { renderRefused } from './repository-path.ts';
 
 export interface ClosureLimits {
@@ -10,22 +12,95 @@ export interface ClosureLimits {
   readonly maxFiles?: number;
 }
 
+/** What a file is to the tool that reads it; decides how the renderer checks it before the tool starts. */
+export type InputRole =
+  /** YAML or JSON: parsed with limits first, the texts of its Secrets kept out of messages. */
+  | 'yaml'
+  /** Values for a chart: parsed with limits, what is named like a secret kept out of messages. */
+  | 'values'
+  /** Content of a generated Secret: its lines are kept out of messages. */
+  | 'secret'
+  /** Taken as it is. */
+  | 'raw';
+
+/** YAML written into another file: a patch in a kustomization. */
+export interface InlineInput {
+  readonly file: string;
+  readonly where: string;
+  readonly text: string;
+  /** A literal of a generated Secret, to be kept out of messages, rather than YAML. */
+  readonly secret?: boolean;
+}
+
+/** A file that the tool sees in place of what is in the repository, or where nothing is. */
+export interface Replacement {
+  readonly path: string;
+  readonly content: string;
+}
+
+/** A directory that the tool sees in a second place: a chart that another one depends on by file://. */
+export interface CopiedDirectory {
+  readonly from: string;
+  readonly to: string;
+}
+
 /** A walk over one commit that notes what it looks at. */
 export interface ClosureWalk {
+  /** Where charts and bases from elsewhere come from; absent when an artefact is walked, which holds them already. */
+  readonly elsewhere: Elsewhere | undefined;
+  /** Puts what was fetched under a path in EXTERNAL_DIRECTORY; `label` says what it is, by digest or commit. */
+  mount(path: string, label: string, reader: TreeReader): void;
+  isMounted(path: string): boolean;
+  addInline(input: InlineInput): void;
+  replaceFile(replacement: Replacement): void;
+  copyDirectory(copy: CopiedDirectory): void;
   /** What lies at a path from the repository's root. Refuses symlinks and submodules on the way. */
   look(path: string): Promise<Found | undefined>;
   /** What lies directly in a directory, symlinks and submodules left out. */
   list(path: string): Promise<readonly (Found & { readonly name: string })[]>;
-  addFile(path: string, oid: string): void;
+  /** @param role @default 'raw'; the strictest one counts where a file is named twice */
+  addFile(path: string, oid: string, role?: InputRole): void;
   /** A file that was looked for and is not there: its appearance changes the render. */
   addAbsent(path: string): void;
   /** The whole directory counts, with what will be new in it; `wanted` chooses the files that are read. */
-  addDirectory(path: string, oid: string, wanted: (name: string) => boolean): Promise<void>;
+  addDirectory(
+    path: string,
+    oid: string,
+    wanted: (name: string, path: string) => boolean,
+    role?: InputRole,
+  ): Promise<void>;
   /** The documents of a small YAML file. */
   readYaml(path: string, oid: string): Promise<readonly unknown[]>;
   parseYaml(text: string, file: string, where: string): readonly unknown[];
-  entries(): readonly ClosureEntry[];
+  result(): WalkResult;
 }
+
+export interface WalkResult {
+  /** Sorted. */
+  readonly entries: readonly ClosureEntry[];
+  /** By path; files that are not in it are `raw`. */
+  readonly roles: ReadonlyMap<string, InputRole>;
+  readonly inline: readonly InlineInput[];
+  readonly replacements: readonly Replacement[];
+  readonly copies: readonly CopiedDirectory[];
+  /** Reads every blob of `entries`, mounted ones too. */
+  readBlob(oid: string): Promise<Uint8Array>;
+}
+
+export type TreeReader = Pick<CommitReader, 'rootTree' | 'readTree' | 'readBlob'>;
+
+/** What only the source stage has: the network. */
+export interface Elsewhere {
+  readonly charts?: ChartHost;
+  /**
+   * The commit that a ref of a remote repository is at.
+   * @throws HoldfastError `render-refused` for hosts that are not allowed; git-*
+   */
+  readonly openBase?: (url: string, ref: string | undefined) => Promise<CommitReader>;
+}
+
+/** Under it lies, in every artefact, what comes from elsewhere. Nothing of that name in a repository is read. */
+export const EXTERNAL_DIRECTORY = '.holdfast-external';
 
 export interface Found {
   readonly type: 'blob' | 'tree';
@@ -38,11 +113,24 @@ const LISTED_PER_FILE = 20;
 const MAX_DEPTH = 100;
 const MAX_PARSED_BYTES = 1024 * 1024;
 
-/** Loads its parser on the first walk: the target stage starts from the same bundle and walks no commits. */
-export async function closureWalk(reader: CommitReader, limits: ClosureLimits = {}): Promise<ClosureWalk> {
+/**
+ * @param isArtefact the tree holds what comes from elsewhere already, in EXTERNAL_DIRECTORY
+ *
+ * Loads its parser on the first walk: the target stage starts from the same bundle and walks no commits. */
+export async function closureWalk(
+  reader: TreeReader,
+  limits: ClosureLimits = {},
+  elsewhere?: Elsewhere,
+  isArtefact = false,
+): Promise<ClosureWalk> {
   const library = await import('yaml');
   const maxFiles = limits.maxFiles ?? DEFAULT_MAX_FILES;
   const noted = new Map<string, ClosureEntry>();
+  const roles = new Map<string, InputRole>();
+  const inline: InlineInput[] = [];
+  const replacements = new Map<string, Replacement>();
+  const copies: CopiedDirectory[] = [];
+  const mounts = mountedReaders(reader);
   let files = 0;
   let listed = 0;
 
@@ -55,54 +143,67 @@ export async function closureWalk(reader: CommitReader, limits: ClosureLimits = 
   }
 
   async function look(path: string): Promise<Found | undefined> {
-    let found: Found = { type: 'tree', oid: reader.rootTree };
-    if (path === '.') return found;
-    const names = path.split('/');
+    const start = mounts.startOf(path);
+    let found: Found = { type: 'tree', oid: start.root };
+    if (start.rest === '') return found;
+    const names = start.rest.split('/');
     for (const [index, name] of names.entries()) {
       if (found.type !== 'tree') return undefined;
-      const entry: TreeEntry | undefined = (await reader.readTree(found.oid)).find(
+      const entry: TreeEntry | undefined = (await mounts.readTree(found.oid)).find(
         (each) => each.name === name,
       );
       if (entry === undefined) return undefined;
-      found = regular(entry, names.slice(0, index + 1).join('/'));
+      assertNotReserved(start.path === '.' && index === 0 ? name : '');
+      found = regular(entry, posix.join(start.path, ...names.slice(0, index + 1)));
     }
     return found;
+  }
+
+  function assertNotReserved(path: string): void {
+    if (isArtefact || path !== EXTERNAL_DIRECTORY) return;
+    throw renderRefused(path, 'name', 'is reserved for what comes from other repositories: rename it');
   }
 
   async function list(path: string): Promise<readonly (Found & { readonly name: string })[]> {
     const found = await look(path);
     if (found?.type !== 'tree') return [];
-    return (await reader.readTree(found.oid)).flatMap(({ name, type, oid }) =>
+    return (await mounts.readTree(found.oid)).flatMap(({ name, type, oid }) =>
       type === 'blob' || type === 'tree' ? [{ name, type, oid }] : [],
     );
   }
 
-  async function addDirectory(path: string, oid: string, wanted: (name: string) => boolean): Promise<void> {
+  function addFile(path: string, oid: string, role: InputRole = 'raw'): void {
+    note({ path, type: 'blob', oid });
+    if (STRICTNESS.indexOf(role) > STRICTNESS.indexOf(roles.get(path) ?? 'raw')) roles.set(path, role);
+  }
+
+  async function addDirectory(path: string, oid: string, wanted: Wanted, role?: InputRole): Promise<void> {
     note({ path, type: 'tree', oid });
-    await descend(path, oid, wanted, 0);
+    await descend(path, oid, { wanted, role }, 0);
   }
 
   async function descend(
     path: string,
     oid: string,
-    wanted: (name: string) => boolean,
+    choice: { readonly wanted: Wanted; readonly role: InputRole | undefined },
     depth: number,
   ): Promise<void> {
     if (depth > MAX_DEPTH) {
       throw new HoldfastError('git-too-large', `${path}: directories are nested more than ${MAX_DEPTH} deep`);
     }
-    for (const entry of await reader.readTree(oid)) {
+    for (const entry of await mounts.readTree(oid)) {
       const below = posix.join(path, entry.name);
+      assertNotReserved(below);
       listed += 1;
       if (listed > maxFiles * LISTED_PER_FILE) throw tooManyFiles(below, maxFiles * LISTED_PER_FILE);
       const found = regular(entry, below);
-      if (found.type === 'tree') await descend(below, found.oid, wanted, depth + 1);
-      else if (wanted(entry.name)) note({ path: below, type: 'blob', oid: found.oid });
+      if (found.type === 'tree') await descend(below, found.oid, choice, depth + 1);
+      else if (choice.wanted(entry.name, below)) addFile(below, found.oid, choice.role);
     }
   }
 
   async function readYaml(path: string, oid: string): Promise<readonly unknown[]> {
-    const bytes = await reader.readBlob(oid);
+    const bytes = await mounts.readBlob(oid);
     if (bytes.length > MAX_PARSED_BYTES) {
       throw renderRefused(
         path,
@@ -122,14 +223,31 @@ export async function closureWalk(reader: CommitReader, limits: ClosureLimits = 
   return {
     look,
     list,
-    addFile: (path, oid) => note({ path, type: 'blob', oid }),
+    elsewhere,
+    mount: mounts.add,
+    isMounted: mounts.has,
+    addInline: (input) => void inline.push(input),
+    replaceFile: (replacement) => void replacements.set(replacement.path, replacement),
+    copyDirectory: (copy) => void copies.push(copy),
+    addFile,
     addAbsent: (path) => note({ path, type: 'absent' }),
     addDirectory,
     readYaml,
     parseYaml: (text, file, where) => parseYaml(library, text, file, where),
-    entries: () => [...noted.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry),
+    result: () => ({
+      entries: [...noted.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry),
+      roles,
+      inline,
+      replacements: [...replacements.values()],
+      copies,
+      readBlob: mounts.readBlob,
+    }),
   };
 }
+
+type Wanted = (name: string, path: string) => boolean;
+
+const STRICTNESS: readonly InputRole[] = ['raw', 'yaml', 'values', 'secret'];
 
 /** YAML as kustomize and helm read it, as far as paths go: 1.1, with merge keys; strings stay strings. */
 function parseYaml(library: typeof yaml, text: string, file: string, where: string): readonly unknown[] {

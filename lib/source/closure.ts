@@ -1,10 +1,18 @@
 import { posix } from 'node:path';
-import type { Application } from '../model/application.ts';
+import type { Application, PlainOptions } from '../model/application.ts';
 import { HoldfastError } from '../model/errors.ts';
 import { sha256, type Digest } from '../model/ids.ts';
 import { addChart } from './closure-helm.ts';
 import { addKustomization, KUSTOMIZATION_FILES } from './closure-kustomize.ts';
-import { closureWalk, type ClosureLimits, type ClosureWalk, type Found } from './closure-walk.ts';
+import {
+  closureWalk,
+  type ClosureLimits,
+  type ClosureWalk,
+  type Elsewhere,
+  type Found,
+  type TreeReader,
+  type WalkResult,
+} from './closure-walk.ts';
 import type { CommitReader } from './git-repository.ts';
 import { renderRefused } from './repository-path.ts';
 
@@ -21,14 +29,31 @@ export interface Closure {
   readonly digest: Digest;
   /** Sorted. The blobs are the files of the artefact. */
   readonly entries: readonly ClosureEntry[];
+  /** Reads every blob of `entries`. */
+  readBlob(oid: string): Promise<Uint8Array>;
 }
 
-export interface ClosureInput {
-  readonly reader: CommitReader;
+export interface WalkInput {
+  readonly reader: TreeReader;
   readonly application: Application;
+  readonly limits?: ClosureLimits;
+  /** Absent where nothing may be fetched: what comes from elsewhere is in the tree already, or missing. */
+  readonly elsewhere?: Elsewhere;
+  /** The tree is an artefact, with what comes from elsewhere in EXTERNAL_DIRECTORY. @default false */
+  readonly isArtefact?: boolean;
+}
+
+export interface ClosureInput extends WalkInput {
+  readonly reader: CommitReader;
   /** What else decides: versions of tools and of Holdfast, capabilities of clusters. */
   readonly salt: readonly string[];
-  readonly limits?: ClosureLimits;
+}
+
+export type Tool = 'plain' | 'kustomize' | 'helm';
+
+/** What a render reads, and how. */
+export interface WalkedInputs extends WalkResult {
+  readonly tool: Tool;
 }
 
 /**
@@ -37,16 +62,28 @@ export interface ClosureInput {
  * symlinks, submodules, references to nothing and cycles; `git-too-large`; and what the reader throws
  */
 export async function inputClosure(input: ClosureInput): Promise<Closure> {
-  const walk = await closureWalk(input.reader, input.limits);
   const path = normalPath(input.application);
-  const found = await walk.look(path);
-  if (found === undefined) {
+  const walked = await walkInputs(input);
+  if (walked === undefined) {
     const message = `path "${path}" does not exist in commit ${input.reader.commit}: correct spec.path, or commit it`;
     throw new HoldfastError('path-missing', message, { details: { path, commit: input.reader.commit } });
   }
-  await addInputs(walk, input.application, path, found);
-  const entries = walk.entries();
-  return { entries, digest: closureDigest(entries, input.application, input.salt) };
+  const { entries, readBlob } = walked;
+  return { entries, readBlob, digest: closureDigest(entries, input.application, input.salt) };
+}
+
+/**
+ * The one walk over what an application's tool reads: over a commit, to know what to pack, and over the artefact, to
+ * know what the tool may see. undefined when the path does not exist.
+ * @throws HoldfastError as inputClosure
+ */
+export async function walkInputs(input: WalkInput): Promise<WalkedInputs | undefined> {
+  const walk = await closureWalk(input.reader, input.limits, input.elsewhere, input.isArtefact);
+  const path = normalPath(input.application);
+  const found = await walk.look(path);
+  if (found === undefined) return undefined;
+  const tool = await addInputs(walk, input.application, path, found);
+  return { tool, ...walk.result() };
 }
 
 async function addInputs(
@@ -54,24 +91,35 @@ async function addInputs(
   application: Application,
   path: string,
   found: Found,
-): Promise<void> {
-  const { tool } = application.render;
+): Promise<Tool> {
+  const { tool, kustomize, helm } = application.render;
   if (found.type === 'blob') {
     if ((tool === 'auto' || tool === 'plain') && isManifestFile(posix.basename(path))) {
-      return walk.addFile(path, found.oid);
+      walk.addFile(path, found.oid, 'yaml');
+      return 'plain';
     }
     throw renderRefused(path, 'path', 'is a file: name a directory, or a single .yaml, .yml or .json file');
   }
+  if (tool === 'helm' || (tool === 'auto' && helm?.chart !== undefined)) {
+    await addChart(walk, path, application.render);
+    return 'helm';
+  }
   // `auto` looks at the path itself and no deeper.
-  if (tool === 'kustomize' || (tool === 'auto' && (await hasAny(walk, path, KUSTOMIZATION_FILES)))) {
-    return addKustomization(walk, path);
+  if (
+    tool === 'kustomize' ||
+    (tool === 'auto' && (kustomize !== undefined || (await hasAny(walk, path, KUSTOMIZATION_FILES))))
+  ) {
+    await addKustomization(walk, path, application.render);
+    return 'kustomize';
   }
   if (tool === 'auto') for (const name of KUSTOMIZATION_FILES) walk.addAbsent(posix.join(path, name));
-  if (tool === 'helm' || (tool === 'auto' && (await hasAny(walk, path, ['Chart.yaml'])))) {
-    return addChart(walk, path);
+  if (tool === 'auto' && (await hasAny(walk, path, ['Chart.yaml']))) {
+    await addChart(walk, path, application.render);
+    return 'helm';
   }
   if (tool === 'auto') walk.addAbsent(posix.join(path, 'Chart.yaml'));
-  await walk.addDirectory(path, found.oid, isManifestFile);
+  await addManifests(walk, path, found.oid, application.render.plain);
+  return 'plain';
 }
 
 async function hasAny(walk: ClosureWalk, directory: string, names: readonly string[]): Promise<boolean> {
@@ -79,6 +127,15 @@ async function hasAny(walk: ClosureWalk, directory: string, names: readonly stri
     if ((await walk.look(posix.join(directory, name)))?.type === 'blob') return true;
   }
   return false;
+}
+
+async function addManifests(
+  walk: ClosureWalk,
+  path: string,
+  oid: string,
+  _options: PlainOptions | undefined,
+): Promise<void> {
+  await walk.addDirectory(path, oid, isManifestFile, 'yaml');
 }
 
 /** In a plain directory a nested kustomization is no manifest, and what lies beside it is. */

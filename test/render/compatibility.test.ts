@@ -23,13 +23,14 @@ const withCompat = compat === undefined ? describe.skip : withTools;
 
 withCompat('published repositories (HOLDFAST_COMPAT)', () => {
   const render = (repository: string, path: string) =>
-    inTemporaryDirectory((temporaryDirectory) =>
-      createRenderer({ tools, temporaryDirectory }).render({
+    inTemporaryDirectory(async (temporaryDirectory) => {
+      const { manifests } = await createRenderer({ tools, temporaryDirectory }).render({
         files: treeOf(join(compat ?? '', repository)),
         application: anApplication({ path, name: 'compat' }),
         kubeVersion: 'v1.20.2',
-      }),
-    );
+      });
+      return manifests;
+    });
 
   it.each([
     ['argocd-example-apps', 'guestbook', ['Deployment', 'Service']],

@@ -17,7 +17,12 @@ async function render(
   return await inTemporaryDirectory(async (temporaryDirectory) => {
     try {
       const renderer = createRenderer({ tools, temporaryDirectory, limits });
-      return await renderer.render({ files: aTree(files), application: anApplication(facts), ...input });
+      const { manifests } = await renderer.render({
+        files: aTree(files),
+        application: anApplication(facts),
+        ...input,
+      });
+      return manifests;
     } finally {
       expect(readdirSync(temporaryDirectory)).toEqual([]);
     }

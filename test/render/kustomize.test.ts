@@ -16,7 +16,8 @@ async function render(
   return await inTemporaryDirectory(async (temporaryDirectory) => {
     try {
       const renderer = createRenderer({ tools, temporaryDirectory, limits });
-      return await renderer.render({ files: aTree(files), application: anApplication(facts) });
+      const { manifests } = await renderer.render({ files: aTree(files), application: anApplication(facts) });
+      return manifests;
     } finally {
       expect(readdirSync(temporaryDirectory)).toEqual([]);
     }

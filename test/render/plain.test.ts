@@ -10,11 +10,11 @@ const noTools: ToolPaths = {
 };
 const aRenderer = (limits = {}) =>
   createRenderer({ tools: noTools, temporaryDirectory: '/nonexistent', limits });
-const render = (
+const render = async (
   files: Parameters<typeof aTree>[0],
   facts: Parameters<typeof anApplication>[0] = {},
   limits = {},
-) => aRenderer(limits).render({ files: aTree(files), application: anApplication(facts) });
+) => (await aRenderer(limits).render({ files: aTree(files), application: anApplication(facts) })).manifests;
 
 describe('a plain directory', () => {
   it('renders YAML and JSON recursively, by path, without any tool', async () => {

@@ -16,8 +16,8 @@ async function packed(files: Readonly<Record<string, Uint8Array>>, limits = {}) 
       oid: tree.find(({ name }) => name === path)?.oid ?? String(content),
     });
   }
-  const closure: Closure = { digest: sha256(''), entries };
-  return packArtefact(reader, closure, limits);
+  const closure: Closure = { digest: sha256(''), entries, readBlob: (oid) => reader.readBlob(oid) };
+  return packArtefact(closure, limits);
 }
 
 function compressed(text: string) {

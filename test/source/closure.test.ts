@@ -552,7 +552,7 @@ describe('inputClosure', () => {
     const reader = memoryCommit(files);
     const closure = await inputClosure({ reader, application: anApplication(), salt: [] });
 
-    const { digest, bytes } = await packArtefact(reader, closure);
+    const { digest, bytes } = await packArtefact(closure);
     const tree = unpackArtefact(digest, bytes);
 
     expect(tree.paths).toEqual(['app/a.yaml', 'app/deep/b.json']);
