@@ -3,6 +3,7 @@ import { HoldfastError } from '../model/errors.ts';
 import type { Source } from '../model/source.ts';
 import { refused } from './git-errors.ts';
 import { assertPublicHost } from './network-policy.ts';
+import { connectionError, discard, readBody, redirectOf, redirectTarget } from './outbound-http.ts';
 
 /** One conversation with one repository: the base URL moves when the server redirects, the credential does not. */
 export interface GitHttp {
@@ -62,7 +63,7 @@ export function openGitHttp(options: GitHttpOptions, source: Source): GitHttp {
         signal: options.signal,
       });
     } catch (cause) {
-      throw connectionError(place, cause);
+      throw unreachable(place, cause);
     }
   }
 
@@ -80,7 +81,10 @@ export function openGitHttp(options: GitHttpOptions, source: Source): GitHttp {
       if (redirects >= MAX_REDIRECTS) {
         throw refused(place, `redirects more than ${MAX_REDIRECTS} times`);
       }
-      url = redirectTarget(location, url, origin, place);
+      url = redirectTarget(location, url, {
+        origin: origin.origin,
+        refuse: (what) => refused(place, what),
+      });
     }
   }
 
@@ -130,29 +134,6 @@ function placeOf(url: URL): string {
   return `${url.origin}${url.pathname}`;
 }
 
-function redirectOf(response: Dispatcher.ResponseData): string | undefined {
-  if (![301, 302, 303, 307, 308].includes(response.statusCode)) return undefined;
-  const location = response.headers['location'];
-  return typeof location === 'string' ? location : '';
-}
-
-function redirectTarget(location: string, from: URL, origin: URL, place: string): URL {
-  let target: URL;
-  try {
-    target = new URL(location, from);
-  } catch {
-    throw refused(place, 'redirects to something that is no URL');
-  }
-  if (target.username !== '' || target.password !== '') {
-    throw refused(place, 'redirects to a URL that holds a user name or password');
-  }
-  if (target.origin !== origin.origin && target.protocol !== 'https:') {
-    throw refused(place, `redirects to another host without https (${target.protocol}//${target.host})`);
-  }
-  target.hash = '';
-  return target;
-}
-
 /** The server moved the repository: later requests of this conversation go to the new place. */
 function baseAfterRedirect(url: URL, path: string, place: string): URL {
   const question = path.indexOf('?');
@@ -178,24 +159,11 @@ async function accept(
     const contentType = headers['content-type'];
     return {
       contentType: typeof contentType === 'string' ? contentType : '',
-      body: readable(response, place),
+      body: readBody(response, (cause) => unreachable(place, cause)),
     };
   }
   discard(response);
   throw statusError(statusCode, headers['retry-after'] !== undefined, place, withCredential);
-}
-
-async function* readable(response: Dispatcher.ResponseData, place: string): AsyncGenerator<Uint8Array> {
-  try {
-    for await (const chunk of response.body) yield chunk as Buffer;
-  } catch (cause) {
-    throw connectionError(place, cause);
-  }
-}
-
-function discard(response: Dispatcher.ResponseData): void {
-  response.body.on('error', () => undefined);
-  response.body.destroy();
 }
 
 function statusError(
@@ -223,29 +191,13 @@ function statusError(
   return refused(place, `answers ${status}, which is not how a Git server speaks`);
 }
 
-/** Our own errors pass (they come out of the socket's look-up); everything else never reached the server's logic. */
-function connectionError(place: string, cause: unknown): HoldfastError {
-  const causes = causesOf(cause);
-  const ours = causes.find((each) => each instanceof HoldfastError);
-  if (ours instanceof HoldfastError) return ours;
-  const codes = causes.map((each) => property(each, 'code')).filter((code) => typeof code === 'string');
-  const reason = codes[0] ?? String(property(cause, 'name') ?? 'unknown reason');
-  const message = `${place} cannot be reached (${reason}); tried again later`;
-  return new HoldfastError('git-unreachable', message, {
-    details: { place, reason },
-    retryable: true,
-    cause,
+function unreachable(place: string, cause: unknown): HoldfastError {
+  return connectionError(cause, (reason) => {
+    const message = `${place} cannot be reached (${reason}); tried again later`;
+    return new HoldfastError('git-unreachable', message, {
+      details: { place, reason },
+      retryable: true,
+      cause,
+    });
   });
-}
-
-/** An error with everything it wraps, outermost first: fetch-like clients nest, and happy eyeballs aggregates. */
-function causesOf(error: unknown, depth = 0): unknown[] {
-  if (typeof error !== 'object' || error === null || depth > 5) return [];
-  const nested = property(error, 'errors');
-  const inner = [property(error, 'cause'), ...(Array.isArray(nested) ? nested : [])];
-  return [error, ...inner.flatMap((each) => causesOf(each, depth + 1))];
-}
-
-function property(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
 }

@@ -8,8 +8,11 @@ export type ResolveHost = (
   callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
 ) => void;
 
+/** What to throw for a host that may not be connected to; says how to allow it. */
+export type RefuseHost = (hostname: string) => HoldfastError;
+
 /**
- * Addresses that no public Git server has: the special-purpose registries of IANA (RFC 6890 and its successors),
+ * Addresses that no public server has: the special-purpose registries of IANA (RFC 6890 and its successors),
  * among them loopback, link-local with the metadata services, private and shared ranges, multicast and reserved ones.
  */
 // Two lists, because in one a rule for IPv6 also matches the IPv4 addresses that are mapped into its range.
@@ -93,14 +96,16 @@ function expandIPv6(address: string): number[] {
 export function guardedLookup(options: {
   readonly resolve?: ResolveHost | undefined;
   readonly allowInternal: boolean;
+  /** The error for a host that has internal addresses only. @default that of a Git source */
+  readonly refuse?: RefuseHost | undefined;
 }): LookupFunction {
-  const { resolve = systemLookup, allowInternal } = options;
+  const { resolve = systemLookup, allowInternal, refuse = privateNetworkRefused } = options;
   return (hostname, wanted, callback) => {
     resolve(hostname, { ...wanted, all: true }, (error, addresses) => {
       if (error !== null) return callback(error, '', 0);
       const allowed = addresses.filter(({ address }) => allowInternal || !isInternalAddress(address));
       const [first] = allowed;
-      if (first === undefined) return callback(privateNetworkRefused(hostname), '', 0);
+      if (first === undefined) return callback(refuse(hostname), '', 0);
       if (wanted.all === true) return callback(null, allowed);
       callback(null, first.address, first.family);
     });
@@ -108,9 +113,9 @@ export function guardedLookup(options: {
 }
 
 /** For hosts given as a number: the socket looks nothing up for those. */
-export function assertPublicHost(hostname: string): void {
+export function assertPublicHost(hostname: string, refuse: RefuseHost = privateNetworkRefused): void {
   const literal = hostname.replace(/^\[(.*)\]$/, '$1');
-  if (isIP(literal) !== 0 && isInternalAddress(literal)) throw privateNetworkRefused(hostname);
+  if (isIP(literal) !== 0 && isInternalAddress(literal)) throw refuse(hostname);
 }
 
 function privateNetworkRefused(hostname: string): HoldfastError {
