@@ -95,6 +95,69 @@ describe('an Application', () => {
     });
   });
 
+  it('is read with everything it can say about rendering, as it is written', () => {
+    const patches = [{ patch: '- op: remove\n  path: /spec/replicas\n', target: { kind: 'Deployment' } }];
+    const render = {
+      tool: 'helm',
+      helm: {
+        chart: {
+          repository: 'oci://registry.example.com/charts',
+          name: 'web',
+          version: '^1.2',
+          digest: `sha256:${'a'.repeat(64)}`,
+          credentials: 'registry',
+        },
+        namespace: 'web',
+        valuesFiles: ['values.yaml', '../shared/values.yaml'],
+        ignoreMissingValuesFiles: true,
+        valuesFrom: [
+          { kind: 'SecretsManager', name: 'web' },
+          { kind: 'Secret', name: 'db', namespace: 'data', key: 'password', targetPath: 'db.password' },
+          { kind: 'ConfigMap', name: 'cluster', optional: true },
+        ],
+        values: { replicas: 2, list: [1, null, { a: true }] },
+        parameters: [{ name: 'image.tag', value: '1.0', forceString: true }],
+        kubeVersion: '1.33.0',
+        apiVersions: ['monitoring.coreos.com/v1'],
+        skipCrds: true,
+        skipSchemaValidation: true,
+        postRender: { patches, images: [{ name: 'web', newTag: '2' }] },
+      },
+      commonMetadata: { labels: { team: 'shop' }, annotations: { a: 'b' } },
+      validation: 'strict',
+    };
+    const decryption = { age: 'team', kms: true };
+    const from = [{ kind: 'ConfigMap', name: 'cluster-vars' }];
+
+    const { applications, errors } = read(
+      aDefinition('web', { ...SPEC, render, decryption, substitute: { from } }),
+    );
+
+    expect(errors).toEqual([]);
+    expect(applications[0]?.render).toEqual({ ...render, decryption, substitute: { variables: {}, from } });
+  });
+
+  it.each([
+    { plain: { include: ['*.yaml'], exclude: ['test/**'], recurse: false } },
+    {
+      kustomize: {
+        namePrefix: 'a-',
+        nameSuffix: '-b',
+        namespace: 'c',
+        images: [{ name: 'web', newName: 'other', digest: `sha256:${'b'.repeat(64)}` }],
+        patches: [{ patch: 'kind: Deployment' }],
+        components: ['../components/debug'],
+        ignoreMissingComponents: true,
+        replicas: [{ name: 'web', count: 0 }],
+      },
+    },
+  ])('is read with the options of its tool: %j', (render) => {
+    const { applications, errors } = read(aDefinition('web', { ...SPEC, render }));
+
+    expect(errors).toEqual([]);
+    expect(applications[0]?.render).toEqual({ ...render, tool: 'auto' });
+  });
+
   it('follows a commit', () => {
     const sha = 'a'.repeat(40);
 
@@ -137,7 +200,36 @@ describe('an Application', () => {
       { ...SPEC, prunes: true, render: { values: {} } },
       ['spec.render.values', 'spec.prunes'],
     ],
-    ['no variables', { ...SPEC, substitute: {} }, ['spec.substitute.variables']],
+    ['no variables', { ...SPEC, substitute: {} }, ['spec.substitute']],
+    ['no key to decrypt with', { ...SPEC, decryption: { kms: false } }, ['spec.decryption']],
+    [
+      'options of a tool that is not used',
+      { ...SPEC, render: { tool: 'helm', plain: { recurse: false }, kustomize: { namePrefix: 'a-' } } },
+      ['spec.render.plain', 'spec.render.kustomize'],
+    ],
+    [
+      'a chart by ssh, with credentials in its URL, and one that is an option',
+      {
+        ...SPEC,
+        render: { helm: { chart: { repository: 'https://me:secret@charts.example.com', name: '--debug' } } },
+      },
+      ['spec.render.helm.chart.repository', 'spec.render.helm.chart.name'],
+    ],
+    [
+      'values files that are options, absolute or URLs',
+      { ...SPEC, render: { helm: { valuesFiles: ['--x', '/etc/passwd', 'https://a/b', '../ok.yaml'] } } },
+      [0, 1, 2].map((index) => `spec.render.helm.valuesFiles[${index}]`),
+    ],
+    [
+      'a value from nowhere',
+      { ...SPEC, render: { helm: { valuesFrom: [{ kind: 'Vault', name: 'a' }] } } },
+      ['spec.render.helm.valuesFrom[0].kind'],
+    ],
+    [
+      'more than can be kept',
+      { ...SPEC, render: { helm: { values: { a: 'x'.repeat(70_000) } } } },
+      ['spec.render'],
+    ],
     [
       'a variable that is a number',
       { ...SPEC, substitute: { variables: { A: 3 } } },
@@ -175,7 +267,7 @@ describe('an Application', () => {
       'apps.yaml:7: Application web: spec.source: expected a string, got nothing: add it',
       'apps.yaml:7: Application web: spec.path: expected a path relative to the repository\'s root, without "..", such as apps/web, got "../x": correct it',
       'apps.yaml:7: Application web: spec.clusters[0]: expected lower-case letters, digits and dashes, at most 63 characters, got "EU": correct it',
-      'apps.yaml:7: Application web: spec.sourc: unknown field; correct its spelling or remove it (known: source, ref, path, clusters, namespace, createNamespace, prune, drift, suspend, render, substitute)',
+      'apps.yaml:7: Application web: spec.sourc: unknown field; correct its spelling or remove it (known: source, ref, path, clusters, namespace, createNamespace, prune, drift, suspend, render, substitute, decryption)',
     ]);
     expect(new Set(errors.map(({ id }) => id))).toEqual(new Set(['prod/fleet/holdfast/default/web']));
   });

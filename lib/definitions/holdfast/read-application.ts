@@ -58,18 +58,17 @@ function toApplication({ metadata, spec }: ApplicationDocument, context: Definit
   };
 }
 
-function toRenderOptions({ render, substitute }: ApplicationDocument['spec']): RenderOptions {
+/** The schema gives what the model wants: a field that is not written is not there, never undefined. */
+function toRenderOptions({ render, substitute, decryption }: ApplicationDocument['spec']): RenderOptions {
   return {
+    ...(render as Partial<RenderOptions> | undefined),
     tool: render?.tool ?? 'auto',
-    ...(render?.releaseName === undefined ? {} : { releaseName: render.releaseName }),
     ...(substitute === undefined
       ? {}
-      : {
-          substitute: {
-            variables: substitute.variables,
-            ...(substitute.strategy === undefined ? {} : { strategy: substitute.strategy }),
-          },
-        }),
+      : { substitute: { variables: {}, ...substitute } as NonNullable<RenderOptions['substitute']> }),
+    ...(decryption === undefined
+      ? {}
+      : { decryption: decryption as NonNullable<RenderOptions['decryption']> }),
   };
 }
 
