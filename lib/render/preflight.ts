@@ -119,3 +119,14 @@ export function secretTexts(object: Json): readonly string[] {
 export function isWorthHiding(text: string): boolean {
   return text.length >= 4 && text.length <= 10_000;
 }
+
+const SECRET_NAME = /pass(?:word|phrase)?$|secret|token|credential|private_?key|api_?key/i;
+
+/** Values whose names say that they are secret; templates may fail with them in hand. */
+export function valuesSecrets(value: Json, secret = false): readonly string[] {
+  if (typeof value === 'string') return secret && isWorthHiding(value) ? [value] : [];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    valuesSecrets(inner as Json, secret || SECRET_NAME.test(key)),
+  );
+}

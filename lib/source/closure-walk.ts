@@ -1,8 +1,9 @@
 import { posix } from 'node:path';
-import type * as yaml from 'yaml';
 import { HoldfastError } from '../model/errors.ts';
 import type { ClosureEntry } from './closure.ts';
 import type { ChartHost } from '../charts/chart-host.ts';
+import { DEFAULT_RENDER_LIMITS } from '../render/limits.ts';
+import { parseYaml } from '../render/parse-yaml.ts';
 import type { CommitReader, TreeEntry } from './git-repository.ts';
 import { mountedReaders } from './mounted-readers.ts';
 import { renderRefused } from './repository-path.ts';
@@ -16,6 +17,8 @@ export interface ClosureLimits {
 export type InputRole =
   /** YAML or JSON: parsed with limits first, the texts of its Secrets kept out of messages. */
   | 'yaml'
+  /** As `yaml`, and every document has to be a Kubernetes object. */
+  | 'manifest'
   /** Values for a chart: parsed with limits, what is named like a secret kept out of messages. */
   | 'values'
   /** Content of a generated Secret: its lines are kept out of messages. */
@@ -35,10 +38,14 @@ export interface InlineInput {
 /** A file that the tool sees in place of what is in the repository, or where nothing is. */
 export interface Replacement {
   readonly path: string;
-  readonly content: string;
+  /** Text is written as UTF-8. */
+  readonly content: string | Uint8Array;
 }
 
-/** A directory that the tool sees in a second place: a chart that another one depends on by file://. */
+/**
+ * A directory that the tool sees in a second place: a chart that another one depends on by file://. Made in the order in
+ * which they were noted, each with what the ones before have put there.
+ */
 export interface CopiedDirectory {
   readonly from: string;
   readonly to: string;
@@ -48,6 +55,8 @@ export interface CopiedDirectory {
 export interface ClosureWalk {
   /** Where charts and bases from elsewhere come from; absent when an artefact is walked, which holds them already. */
   readonly elsewhere: Elsewhere | undefined;
+  /** Nothing is fetched: what comes from elsewhere is in EXTERNAL_DIRECTORY, or the artefact is not whole. */
+  readonly isArtefact: boolean;
   /** Puts what was fetched under a path in EXTERNAL_DIRECTORY; `label` says what it is, by digest or commit. */
   mount(path: string, label: string, reader: TreeReader): void;
   isMounted(path: string): boolean;
@@ -58,7 +67,7 @@ export interface ClosureWalk {
   look(path: string): Promise<Found | undefined>;
   /** What lies directly in a directory, symlinks and submodules left out. */
   list(path: string): Promise<readonly (Found & { readonly name: string })[]>;
-  /** @param role @default 'raw'; the strictest one counts where a file is named twice */
+  /** @param role @default 'raw'; all of them count where a file is named twice */
   addFile(path: string, oid: string, role?: InputRole): void;
   /** A file that was looked for and is not there: its appearance changes the render. */
   addAbsent(path: string): void;
@@ -69,17 +78,22 @@ export interface ClosureWalk {
     wanted: (name: string, path: string) => boolean,
     role?: InputRole,
   ): Promise<void>;
-  /** The documents of a small YAML file. */
-  readYaml(path: string, oid: string): Promise<readonly unknown[]>;
-  parseYaml(text: string, file: string, where: string): readonly unknown[];
+  /** The documents of a small YAML file, read as the tools read them; empty ones are left out. */
+  readYaml(path: string, oid: string, options?: YamlReading): Promise<readonly unknown[]>;
+  parseYaml(text: string, file: string, where: string, options?: YamlReading): readonly unknown[];
   result(): WalkResult;
+}
+
+export interface YamlReading {
+  /** Whether two equal keys in one mapping are refused; otherwise the last one counts. @default true */
+  readonly uniqueKeys?: boolean;
 }
 
 export interface WalkResult {
   /** Sorted. */
   readonly entries: readonly ClosureEntry[];
-  /** By path; files that are not in it are `raw`. */
-  readonly roles: ReadonlyMap<string, InputRole>;
+  /** Of every file, by path: all that it was named as. */
+  readonly roles: ReadonlyMap<string, ReadonlySet<InputRole>>;
   readonly inline: readonly InlineInput[];
   readonly replacements: readonly Replacement[];
   readonly copies: readonly CopiedDirectory[];
@@ -113,20 +127,16 @@ const LISTED_PER_FILE = 20;
 const MAX_DEPTH = 100;
 const MAX_PARSED_BYTES = 1024 * 1024;
 
-/**
- * @param isArtefact the tree holds what comes from elsewhere already, in EXTERNAL_DIRECTORY
- *
- * Loads its parser on the first walk: the target stage starts from the same bundle and walks no commits. */
-export async function closureWalk(
+/** @param isArtefact the tree holds what comes from elsewhere already, in EXTERNAL_DIRECTORY */
+export function closureWalk(
   reader: TreeReader,
   limits: ClosureLimits = {},
   elsewhere?: Elsewhere,
   isArtefact = false,
-): Promise<ClosureWalk> {
-  const library = await import('yaml');
+): ClosureWalk {
   const maxFiles = limits.maxFiles ?? DEFAULT_MAX_FILES;
   const noted = new Map<string, ClosureEntry>();
-  const roles = new Map<string, InputRole>();
+  const roles = new Map<string, Set<InputRole>>();
   const inline: InlineInput[] = [];
   const replacements = new Map<string, Replacement>();
   const copies: CopiedDirectory[] = [];
@@ -174,7 +184,9 @@ export async function closureWalk(
 
   function addFile(path: string, oid: string, role: InputRole = 'raw'): void {
     note({ path, type: 'blob', oid });
-    if (STRICTNESS.indexOf(role) > STRICTNESS.indexOf(roles.get(path) ?? 'raw')) roles.set(path, role);
+    const known = roles.get(path);
+    if (known === undefined) roles.set(path, new Set([role]));
+    else known.add(role);
   }
 
   async function addDirectory(path: string, oid: string, wanted: Wanted, role?: InputRole): Promise<void> {
@@ -202,7 +214,7 @@ export async function closureWalk(
     }
   }
 
-  async function readYaml(path: string, oid: string): Promise<readonly unknown[]> {
+  async function readYaml(path: string, oid: string, options?: YamlReading): Promise<readonly unknown[]> {
     const bytes = await mounts.readBlob(oid);
     if (bytes.length > MAX_PARSED_BYTES) {
       throw renderRefused(
@@ -217,13 +229,14 @@ export async function closureWalk(
     } catch {
       throw renderRefused(path, 'content', 'not UTF-8 text; save it as UTF-8');
     }
-    return parseYaml(library, text, path, 'content');
+    return documentsOf(text, path, '', options);
   }
 
   return {
     look,
     list,
     elsewhere,
+    isArtefact,
     mount: mounts.add,
     isMounted: mounts.has,
     addInline: (input) => void inline.push(input),
@@ -233,7 +246,7 @@ export async function closureWalk(
     addAbsent: (path) => note({ path, type: 'absent' }),
     addDirectory,
     readYaml,
-    parseYaml: (text, file, where) => parseYaml(library, text, file, where),
+    parseYaml: documentsOf,
     result: () => ({
       entries: [...noted.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry),
       roles,
@@ -247,24 +260,19 @@ export async function closureWalk(
 
 type Wanted = (name: string, path: string) => boolean;
 
-const STRICTNESS: readonly InputRole[] = ['raw', 'yaml', 'values', 'secret'];
-
-/** YAML as kustomize and helm read it, as far as paths go: 1.1, with merge keys; strings stay strings. */
-function parseYaml(library: typeof yaml, text: string, file: string, where: string): readonly unknown[] {
-  try {
-    const documents = library.parseAllDocuments(text, { version: '1.1', prettyErrors: false });
-    if (!Array.isArray(documents)) return [];
-    return documents.map((document) => {
-      const [error] = document.errors;
-      if (error !== undefined) throw error;
-      return document.toJS({ maxAliasCount: 100 }) as unknown;
-    });
-  } catch (error) {
-    // The parser's message may quote the text, so only its code is told.
-    const code =
-      error instanceof Error && 'code' in error ? String(error.code) : 'too deep or too many aliases';
-    throw renderRefused(file, where, `not valid YAML (${code})`);
-  }
+/** By the parser that reads manifests, with its limits: what the walk sees is what the tools see. */
+function documentsOf(
+  text: string,
+  file: string,
+  where: string,
+  options: YamlReading = {},
+): readonly unknown[] {
+  const { uniqueKeys = true } = options;
+  return parseYaml(text, { limits: DEFAULT_RENDER_LIMITS, uniqueKeys }).map((document) => {
+    if (document.ok) return document.value;
+    const line = `line ${document.line}`;
+    throw renderRefused(file, where === '' ? line : `${where}, ${line}`, document.message);
+  });
 }
 
 function regular(entry: TreeEntry, path: string): Found {

@@ -78,7 +78,7 @@ export async function inputClosure(input: ClosureInput): Promise<Closure> {
  * @throws HoldfastError as inputClosure
  */
 export async function walkInputs(input: WalkInput): Promise<WalkedInputs | undefined> {
-  const walk = await closureWalk(input.reader, input.limits, input.elsewhere, input.isArtefact);
+  const walk = closureWalk(input.reader, input.limits, input.elsewhere, input.isArtefact);
   const path = normalPath(input.application);
   const found = await walk.look(path);
   if (found === undefined) return undefined;
