@@ -18,8 +18,13 @@ import {
 } from '../../lib/model/resource.ts';
 import { stageOf } from '../../lib/plan/order.ts';
 
-/** Colon separated kubeconfig paths; absent: the suites that need a cluster are skipped. */
-export const kubeconfigs = (process.env['HOLDFAST_TEST_KUBECONFIGS'] ?? '').split(':').filter(Boolean);
+/**
+ * Colon separated kubeconfig paths; absent: the suites that need a cluster are skipped. Suites that run side by side
+ * begin with different ones.
+ */
+const named = (process.env['HOLDFAST_TEST_KUBECONFIGS'] ?? '').split(':').filter(Boolean);
+const first = (Number(process.env['JEST_WORKER_ID'] ?? 1) - 1) % Math.max(named.length, 1);
+export const kubeconfigs = [...named.slice(first), ...named.slice(0, first)];
 export const withCluster = kubeconfigs.length > 0 ? describe : describe.skip;
 
 export function openCluster(path = kubeconfigs[0] ?? ''): KubeApi {
