@@ -5,6 +5,7 @@ import type { ChartHost } from '../charts/chart-host.ts';
 import { DEFAULT_RENDER_LIMITS } from '../render/limits.ts';
 import { parseYaml } from '../render/parse-yaml.ts';
 import type { CommitReader, TreeEntry } from './git-repository.ts';
+import { ignoreFilter } from './ignore-filter.ts';
 import { mountedReaders } from './mounted-readers.ts';
 import { renderRefused } from './repository-path.ts';
 
@@ -63,9 +64,16 @@ export interface ClosureWalk {
   addInline(input: InlineInput): void;
   replaceFile(replacement: Replacement): void;
   copyDirectory(copy: CopiedDirectory): void;
-  /** What lies at a path from the repository's root. Refuses symlinks and submodules on the way. */
+  /**
+   * What lies at a path from the repository's root. Refuses symlinks and submodules on the way. A file that an ignore
+   * file leaves out is not there.
+   */
   look(path: string): Promise<Found | undefined>;
-  /** What lies directly in a directory, symlinks and submodules left out. */
+  /** Of a path where `look` finds nothing, for a message: `does not exist in the repository: …`, or what leaves it out. */
+  whyAbsent(path: string): string;
+  /** `.sourceignore:3`, where that line leaves out the path or a directory above it. */
+  leftOutBy(path: string): string | undefined;
+  /** What lies directly in a directory; symlinks, submodules and what ignore files leave out are not in it. */
   list(path: string): Promise<readonly (Found & { readonly name: string })[]>;
   /** @param role @default 'raw'; all of them count where a file is named twice */
   addFile(path: string, oid: string, role?: InputRole): void;
@@ -77,6 +85,8 @@ export interface ClosureWalk {
     oid: string,
     wanted: (name: string, path: string) => boolean,
     role?: InputRole,
+    /** Whether directories in it are looked into. @default true */
+    recurse?: boolean,
   ): Promise<void>;
   /** The documents of a small YAML file, read as the tools read them; empty ones are left out. */
   readYaml(path: string, oid: string, options?: YamlReading): Promise<readonly unknown[]>;
@@ -121,6 +131,7 @@ export interface Found {
   readonly oid: string;
 }
 
+const BELOW_EXTERNAL = `${EXTERNAL_DIRECTORY}/`;
 const DEFAULT_MAX_FILES = 10_000;
 /** A directory may hold other things too, but a tree that repeats itself a thousandfold must come to an end. */
 const LISTED_PER_FILE = 20;
@@ -141,6 +152,11 @@ export function closureWalk(
   const replacements = new Map<string, Replacement>();
   const copies: CopiedDirectory[] = [];
   const mounts = mountedReaders(reader);
+  const ignored = ignoreFilter({
+    readBlob: mounts.readBlob,
+    noteFile: (path, oid) => addFile(path, oid),
+    noteAbsent: (path) => note({ path, type: 'absent' }),
+  });
   let files = 0;
   let listed = 0;
 
@@ -159,14 +175,49 @@ export function closureWalk(
     const names = start.rest.split('/');
     for (const [index, name] of names.entries()) {
       if (found.type !== 'tree') return undefined;
-      const entry: TreeEntry | undefined = (await mounts.readTree(found.oid)).find(
-        (each) => each.name === name,
-      );
+      const directory = posix.join(start.path, ...names.slice(0, index));
+      const entries = await entriesIn(directory, found.oid);
+      const entry: TreeEntry | undefined = entries.find((each) => each.name === name);
       if (entry === undefined) return undefined;
       assertNotReserved(start.path === '.' && index === 0 ? name : '');
-      found = regular(entry, posix.join(start.path, ...names.slice(0, index + 1)));
+      if (isIgnored(posix.join(directory, name), entry)) return undefined;
+      found = regular(entry, posix.join(directory, name));
     }
     return found;
+  }
+
+  /** Ignore files count in the repository itself, not in what comes from elsewhere. */
+  function isOwn(path: string): boolean {
+    return (
+      mounts.startOf(path).path === '.' && path !== EXTERNAL_DIRECTORY && !path.startsWith(BELOW_EXTERNAL)
+    );
+  }
+
+  async function entriesIn(directory: string, oid: string): Promise<readonly TreeEntry[]> {
+    const entries = await mounts.readTree(oid);
+    if (isOwn(directory)) await ignored.enter(directory, entries);
+    return entries;
+  }
+
+  /** A directory is there as long as a file in it may be. */
+  function isIgnored(path: string, entry: TreeEntry): boolean {
+    if (!isOwn(path)) return false;
+    return entry.type === 'tree'
+      ? ignored.isLeftOutWhole(path)
+      : ignored.ignoredBy(path, false) !== undefined;
+  }
+
+  function whyAbsent(path: string): string {
+    const place = leftOutBy(path);
+    if (place === undefined) {
+      return `${path} does not exist in the repository: correct the path or commit the file`;
+    }
+    return `${path} does not count, ${place} leaves it out: correct the path or that line`;
+  }
+
+  function leftOutBy(path: string): string | undefined {
+    const pattern = isOwn(path) ? ignored.whatHides(path) : undefined;
+    return pattern === undefined ? undefined : `${pattern.file}:${pattern.line}`;
   }
 
   function assertNotReserved(path: string): void {
@@ -177,9 +228,11 @@ export function closureWalk(
   async function list(path: string): Promise<readonly (Found & { readonly name: string })[]> {
     const found = await look(path);
     if (found?.type !== 'tree') return [];
-    return (await mounts.readTree(found.oid)).flatMap(({ name, type, oid }) =>
-      type === 'blob' || type === 'tree' ? [{ name, type, oid }] : [],
-    );
+    return (await entriesIn(path, found.oid)).flatMap((entry) => {
+      const { name, type, oid } = entry;
+      if (type !== 'blob' && type !== 'tree') return [];
+      return isIgnored(posix.join(path, name), entry) ? [] : [{ name, type, oid }];
+    });
   }
 
   function addFile(path: string, oid: string, role: InputRole = 'raw'): void {
@@ -189,25 +242,32 @@ export function closureWalk(
     else known.add(role);
   }
 
-  async function addDirectory(path: string, oid: string, wanted: Wanted, role?: InputRole): Promise<void> {
+  async function addDirectory(
+    path: string,
+    oid: string,
+    wanted: Wanted,
+    role?: InputRole,
+    recurse = true,
+  ): Promise<void> {
     note({ path, type: 'tree', oid });
-    await descend(path, oid, { wanted, role }, 0);
+    await descend(path, oid, { wanted, role, recurse }, 0);
   }
 
   async function descend(
     path: string,
     oid: string,
-    choice: { readonly wanted: Wanted; readonly role: InputRole | undefined },
+    choice: { readonly wanted: Wanted; readonly role: InputRole | undefined; readonly recurse: boolean },
     depth: number,
   ): Promise<void> {
     if (depth > MAX_DEPTH) {
       throw new HoldfastError('git-too-large', `${path}: directories are nested more than ${MAX_DEPTH} deep`);
     }
-    for (const entry of await mounts.readTree(oid)) {
+    for (const entry of await entriesIn(path, oid)) {
       const below = posix.join(path, entry.name);
       assertNotReserved(below);
       listed += 1;
       if (listed > maxFiles * LISTED_PER_FILE) throw tooManyFiles(below, maxFiles * LISTED_PER_FILE);
+      if (isIgnored(below, entry) || (entry.type === 'tree' && !choice.recurse)) continue;
       const found = regular(entry, below);
       if (found.type === 'tree') await descend(below, found.oid, choice, depth + 1);
       else if (choice.wanted(entry.name, below)) addFile(below, found.oid, choice.role);
@@ -234,6 +294,8 @@ export function closureWalk(
 
   return {
     look,
+    whyAbsent,
+    leftOutBy,
     list,
     elsewhere,
     isArtefact,

@@ -14,6 +14,8 @@ import {
   type WalkResult,
 } from './closure-walk.ts';
 import type { CommitReader } from './git-repository.ts';
+import { isIgnoreFile } from './ignore-filter.ts';
+import { plainChoice } from './plain-globs.ts';
 import { renderRefused } from './repository-path.ts';
 
 /** One thing that a render depends on. Paths are from the repository's root. */
@@ -81,7 +83,12 @@ export async function walkInputs(input: WalkInput): Promise<WalkedInputs | undef
   const walk = closureWalk(input.reader, input.limits, input.elsewhere, input.isArtefact);
   const path = normalPath(input.application);
   const found = await walk.look(path);
-  if (found === undefined) return undefined;
+  if (found === undefined) {
+    const place = walk.leftOutBy(path);
+    if (place === undefined) return undefined;
+    const message = `path "${path}" does not count, ${place} leaves it out: correct spec.path or that line`;
+    throw new HoldfastError('path-missing', message, { details: { path } });
+  }
   const tool = await addInputs(walk, input.application, path, found);
   return { tool, ...walk.result() };
 }
@@ -133,14 +140,20 @@ async function addManifests(
   walk: ClosureWalk,
   path: string,
   oid: string,
-  _options: PlainOptions | undefined,
+  options: PlainOptions | undefined,
 ): Promise<void> {
-  await walk.addDirectory(path, oid, isManifestFile, 'yaml');
+  const isChosen = plainChoice(path, options);
+  const isManifest = (name: string, file: string) => !isNeverManifest(name) && isChosen(file);
+  await walk.addDirectory(path, oid, isManifest, 'yaml', options?.recurse ?? true);
+}
+
+function isManifestFile(name: string): boolean {
+  return /\.(ya?ml|json)$/.test(name) && !isNeverManifest(name);
 }
 
 /** In a plain directory a nested kustomization is no manifest, and what lies beside it is. */
-function isManifestFile(name: string): boolean {
-  return /\.(ya?ml|json)$/.test(name) && !(KUSTOMIZATION_FILES as readonly string[]).includes(name);
+function isNeverManifest(name: string): boolean {
+  return (KUSTOMIZATION_FILES as readonly string[]).includes(name) || isIgnoreFile(name);
 }
 
 function normalPath(application: Application): string {
