@@ -54,6 +54,7 @@ describe('the directions between rooms', () => {
     ['lib/reconcile/probe.ts', '../../functions/webhook/handler.ts'],
     ['lib/reconcile/probe.ts', '../state/table.ts'],
     ['lib/reconcile/probe.ts', '../source/git-host.ts'],
+    ['lib/reconcile/probe.ts', '../charts/create-chart-host.ts'],
     ['lib/apply/probe.ts', '../cluster/create-connector.ts'],
     ['lib/compose/probe.ts', '../local/loopback.ts'],
     ['lib/compose/webhook.ts', '../render/create-renderer.ts'],

@@ -7,7 +7,7 @@ export interface ChartRequest {
   readonly name: string;
   /** A version or a range in the grammar of Masterminds/semver, as helm reads it. @default '*', the newest release */
   readonly version?: string;
-  /** `sha256:…` of the archive (HTTP) or of the manifest (OCI): anything else is refused. */
+  /** `sha256:…` of the archive, or of an OCI manifest: anything else is refused. */
   readonly digest?: string;
   /** Name of a secret in the role `chart`. @default anonymous; for Amazon ECR the function's own role */
   readonly credentials?: string;
@@ -20,6 +20,8 @@ export interface FetchedChart {
   readonly version: string;
   /** `sha256:…` of the archive's bytes, checked. */
   readonly digest: string;
+  /** Of an OCI artefact: what ChartRequest.digest can pin, beside the archive's. */
+  readonly manifestDigest?: string;
   /** Relative to the chart's own directory: `Chart.yaml`, `templates/…`. */
   readonly files: FileTree;
 }
