@@ -3,7 +3,7 @@ import type { Application, PlainOptions } from '../model/application.ts';
 import { HoldfastError } from '../model/errors.ts';
 import { sha256, type Digest } from '../model/ids.ts';
 import { addChart } from './closure-helm.ts';
-import { addKustomization, KUSTOMIZATION_FILES } from './closure-kustomize.ts';
+import { addKustomization } from './closure-kustomize.ts';
 import {
   closureWalk,
   type ClosureLimits,
@@ -14,6 +14,7 @@ import {
   type WalkResult,
 } from './closure-walk.ts';
 import type { CommitReader } from './git-repository.ts';
+import { KUSTOMIZATION_FILES } from './kustomization-place.ts';
 import { isIgnoreFile } from './ignore-filter.ts';
 import { plainChoice } from './plain-globs.ts';
 import { renderRefused } from './repository-path.ts';
@@ -85,7 +86,8 @@ export async function walkInputs(input: WalkInput): Promise<WalkedInputs | undef
   const found = await walk.look(path);
   if (found === undefined) {
     const place = walk.leftOutBy(path);
-    if (place === undefined) return undefined;
+    // What a directory holds is not in an artefact when nothing of it is read.
+    if (place === undefined || input.isArtefact === true) return undefined;
     const message = `path "${path}" does not count, ${place} leaves it out: correct spec.path or that line`;
     throw new HoldfastError('path-missing', message, { details: { path } });
   }
