@@ -1,12 +1,19 @@
 import { HoldfastError } from '../model/errors.ts';
+import type { Manifest } from '../model/resource.ts';
+import { isIgnoreFile } from '../source/ignore-filter.ts';
 import { chooseTool } from './choose-tool.ts';
+import { decryptFiles, decryptSecrets } from './decrypt-inputs.ts';
 import { DEFAULT_RENDER_LIMITS } from './limits.ts';
 import type { RenderLimits } from './limits.ts';
+import { prepareInputs } from './prepare-inputs.ts';
 import { refuseEncrypted } from './refuse-encrypted.ts';
 import { renderHelm } from './render-helm.ts';
 import { renderKustomize } from './render-kustomize.ts';
+import type { ToolContext } from './render-kustomize.ts';
 import { renderPlain } from './render-plain.ts';
-import type { Renderer, RenderInput } from './renderer.ts';
+import type { Rendered, Renderer, RenderInput } from './renderer.ts';
+import { collectSecretTexts } from './secret-texts.ts';
+import type { SecretTexts } from './secret-texts.ts';
 import { hasVariables, substituteManifests } from './substitute/substitute-manifests.ts';
 import type { ToolPaths } from './tools.ts';
 import { indexTree } from './tree-index.ts';
@@ -16,55 +23,99 @@ const RENDER_FORMAT = 1;
 
 /**
  * Artefact → manifests, with the tool that the application names or that its path asks for. Reads nothing but the given
- * files; kustomize and helm see them in a directory of mode 0700 that is gone when `render` returns or throws.
+ * files; kustomize and helm see them in a directory of mode 0700 that is gone when `render` returns or throws. What SOPS
+ * encrypted is decrypted first, in memory and in that directory alone.
  *
- * Errors, all HoldfastError: `path-missing`; `render-failed` with every faulty document; `render-refused` for what could
- * reach outside; `render-limit`.
+ * Errors, all HoldfastError, without secrets: `path-missing`; `render-failed` with every faulty document;
+ * `render-refused` for what could reach outside, and for secrets in anything but a Secret; `render-limit`; `internal`,
+ * retryable, where KMS gives no answer.
  */
 export function createRenderer(options: {
   readonly tools: ToolPaths;
   readonly temporaryDirectory: string;
   readonly limits?: Partial<RenderLimits>;
+  /** Told every secret text of a render, whatever becomes of it: to be kept out of logs. */
+  readonly onSecret?: (text: string) => void;
 }): Renderer {
   const limits: RenderLimits = { ...DEFAULT_RENDER_LIMITS, ...options.limits };
   const context = { tools: options.tools, temporaryDirectory: options.temporaryDirectory, limits };
-  const render = async (input: RenderInput) => {
-    const { application } = input;
-    const tree = indexTree(input.files, limits);
-    assertPathExists(
-      application.path,
-      tree.paths.length === 0,
-      tree.isFile(application.path) || tree.isDirectory(application.path),
-    );
-    switch (chooseTool(application, tree)) {
-      case 'plain':
-        return renderPlain(tree, application.path, { ...limits, drafts: hasVariables(application) });
-      case 'kustomize':
-        return await renderKustomize(context, tree, application);
-      case 'helm':
-        return await renderHelm(context, tree, input);
-    }
-  };
   return {
     version: `render-${RENDER_FORMAT}+${options.tools.version}`,
     render: async (input) => {
-      const manifests = await render(input);
-      if (manifests.length > limits.maxManifests) {
-        throw new HoldfastError(
-          'render-limit',
-          `${input.application.path}: ${manifests.length} objects, at most ${limits.maxManifests} are allowed: split the application`,
-        );
+      const secrets = collectSecretTexts(input.files, JSON.stringify(input.application));
+      try {
+        return await renderInput({ ...context, secrets }, input);
+      } catch (error) {
+        throw withoutSecrets(error, secrets);
+      } finally {
+        for (const text of secrets.hidden()) options.onSecret?.(text);
       }
-      const { substitute } = input.application.render;
-      const final = substitute === undefined ? manifests : substituteManifests(manifests, substitute, limits);
-      refuseEncrypted(final);
-      return { manifests: final, warnings: [] };
     },
   };
 }
 
+type RenderContext = ToolContext & { readonly secrets: SecretTexts };
+
+async function renderInput(context: RenderContext, input: RenderInput): Promise<Rendered> {
+  const { limits, secrets } = context;
+  const { application, keys, purpose = 'apply' } = input;
+  const decryption = keys === undefined || purpose === 'definitions' ? undefined : { keys, secrets, limits };
+  const files = decryption === undefined ? input.files : await decryptFiles(input.files, decryption);
+  const manifests = await runTools(context, { ...input, files });
+  if (manifests.length > limits.maxManifests) {
+    throw new HoldfastError(
+      'render-limit',
+      `${application.path}: ${manifests.length} objects, at most ${limits.maxManifests} are allowed: split the application`,
+    );
+  }
+  const decrypted = decryption === undefined ? manifests : await decryptSecrets(manifests, decryption);
+  const { substitute } = application.render;
+  const final = substitute === undefined ? decrypted : substituteManifests(decrypted, substitute, limits);
+  if (purpose === 'apply') {
+    refuseEncrypted(final);
+    secrets.refuseOutside(final);
+  }
+  return { manifests: final, warnings: [] };
+}
+
+async function runTools(context: RenderContext, input: RenderInput): Promise<readonly Manifest[]> {
+  const { limits } = context;
+  const { application } = input;
+  const tree = indexTree(input.files, limits);
+  assertPathExists(
+    application.path,
+    tree.paths.every(isIgnoreFile),
+    tree.isFile(application.path) || tree.isDirectory(application.path),
+  );
+  switch (chooseTool(application, tree)) {
+    case 'plain': {
+      const { walked } = await prepareInputs(context, tree, application);
+      return renderPlain(tree, walked, { ...limits, drafts: hasVariables(application) });
+    }
+    case 'kustomize':
+      return await renderKustomize(context, tree, application);
+    case 'helm':
+      return await renderHelm(context, tree, input);
+  }
+}
+
+/** Whoever wrote the message may have quoted what was decrypted. */
+function withoutSecrets(error: unknown, secrets: SecretTexts): unknown {
+  if (!(error instanceof HoldfastError) || secrets.hidden().length === 0) return error;
+  const { code, retryable, details } = error;
+  return new HoldfastError(code, secrets.mask(error.message), {
+    retryable,
+    details: Object.fromEntries(
+      Object.entries(details).map(([name, value]) => {
+        if (typeof value === 'string') return [name, secrets.mask(value)];
+        return [name, Array.isArray(value) ? value.map((text) => secrets.mask(String(text))) : value];
+      }),
+    ),
+  });
+}
+
 function assertPathExists(path: string, nothingAtAll: boolean, exists: boolean): void {
-  // An artefact without any file is a directory without manifests: empty, not missing. Pruning has its own guard for that.
+  // An artefact without any file but ignore files is a directory without manifests: empty, not missing. Pruning has its own guard for that.
   if (exists || nothingAtAll) return;
   throw new HoldfastError('path-missing', `${path}: no such path in the repository: correct spec.path`);
 }

@@ -12,11 +12,14 @@ const SHOWN = 50;
 const KEPT = 500;
 
 /** One error for all faults: the message names each place, `details.faults` lists them. */
-export function renderFaultsError(faults: readonly RenderFault[]): HoldfastError {
+export function renderFaultsError(
+  faults: readonly RenderFault[],
+  code: 'render-failed' | 'render-refused' = 'render-failed',
+): HoldfastError {
   const lines = faults.map(({ origin, message }) => `${describeOrigin(origin)}: ${message}`);
   const more = lines.length > SHOWN ? `\n… and ${lines.length - SHOWN} more` : '';
   const head = lines.length === 1 ? '' : `${lines.length} faulty documents:\n`;
-  return new HoldfastError('render-failed', `${head}${lines.slice(0, SHOWN).join('\n')}${more}`, {
+  return new HoldfastError(code, `${head}${lines.slice(0, SHOWN).join('\n')}${more}`, {
     details: { faults: lines.slice(0, KEPT), count: lines.length },
   });
 }

@@ -63,7 +63,7 @@ export async function renderHelm(
         name: 'helm template',
         path: application.path,
         directory,
-        secrets: preflight.secrets,
+        secrets: [...preflight.secrets, ...(context.secrets?.hidden() ?? [])],
       });
     }
   });

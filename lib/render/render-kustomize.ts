@@ -8,6 +8,7 @@ import type { ParseOptions } from './parse-manifests.ts';
 import { preflightKustomize } from './preflight-kustomize.ts';
 import { materialise, withPrivateDirectory } from './private-directory.ts';
 import { renderFaultsError } from './render-faults.ts';
+import type { SecretTexts } from './secret-texts.ts';
 import { runTool } from './run-tool.ts';
 import { hasVariables } from './substitute/substitute-manifests.ts';
 import { toolError } from './tool-words.ts';
@@ -18,6 +19,8 @@ export interface ToolContext {
   readonly tools: ToolPaths;
   readonly temporaryDirectory: string;
   readonly limits: RenderLimits;
+  /** Of the render at hand: to be kept out of what its tool says. */
+  readonly secrets?: SecretTexts;
 }
 
 /** `kubectl kustomize` on the files its kustomizations refer to, and on nothing else. */
@@ -45,7 +48,8 @@ export async function renderKustomize(
       });
       return parseOutput(output, path, { ...limits, drafts: hasVariables(application) });
     } catch (error) {
-      throw toolError(error, { name: 'kubectl kustomize', path, directory, secrets });
+      const hidden = [...secrets, ...(context.secrets?.hidden() ?? [])];
+      throw toolError(error, { name: 'kubectl kustomize', path, directory, secrets: hidden });
     }
   });
 }

@@ -1,5 +1,6 @@
 import { armor, Decrypter } from 'age-encryption';
 
+import { HoldfastError } from '../../model/errors.ts';
 import type { KmsKey, SopsMetadata } from './metadata.ts';
 import { sopsFault } from './sops-fault.ts';
 
@@ -7,7 +8,10 @@ import { sopsFault } from './sops-fault.ts';
 export interface SopsKeys {
   /** `AGE-SECRET-KEY-1…`, one each. */
   readonly ageIdentities: readonly string[];
-  /** Asks AWS KMS. Absent: keys in KMS are not used. */
+  /**
+   * Asks AWS KMS. Absent: keys in KMS are not used. Throws HoldfastError with a message that may be shown, `retryable`
+   * where KMS gave no answer.
+   */
   readonly decryptDataKey?: (key: KmsRequest) => Promise<Uint8Array>;
 }
 
@@ -35,10 +39,12 @@ export function parseAgeIdentities(text: string): readonly string[] {
 /**
  * The key of a file's values: the first of its master keys that opens, age before KMS as in SOPS.
  *
- * @throws HoldfastError `render-failed` that says for whom the file is encrypted
+ * @throws HoldfastError `render-failed` that says for whom the file is encrypted; `internal`, retryable, when a key might
+ * have opened it and KMS did not answer
  */
 export async function findDataKey(metadata: SopsMetadata, keys: SopsKeys): Promise<Uint8Array> {
   const tried: string[] = [];
+  let unanswered: HoldfastError | undefined;
   for (const { recipient, enc } of metadata.age) {
     const key = await openWithAge(enc, keys.ageIdentities);
     if (key !== undefined) return checked(key, recipient);
@@ -46,9 +52,11 @@ export async function findDataKey(metadata: SopsMetadata, keys: SopsKeys): Promi
   }
   for (const kms of metadata.kms) {
     const opened = keys.decryptDataKey === undefined ? 'not asked' : await askKms(kms, keys.decryptDataKey);
-    if (typeof opened !== 'string') return checked(opened, kms.arn);
-    tried.push(`KMS ${kms.arn} (${opened})`);
+    if (opened instanceof Uint8Array) return checked(opened, kms.arn);
+    if (typeof opened !== 'string') unanswered ??= opened;
+    tried.push(`KMS ${kms.arn} (${typeof opened === 'string' ? opened : opened.message})`);
   }
+  if (unanswered !== undefined) throw unanswered;
   const others = metadata.otherKeys.length === 0 ? '' : `; not supported: ${metadata.otherKeys.join(', ')}`;
   const given = keys.ageIdentities.length === 0 ? 'there is no age key' : 'the age key given is none of them';
   throw sopsFault(
@@ -82,7 +90,7 @@ async function openWithAge(enc: string, identities: readonly string[]): Promise<
 async function askKms(
   key: KmsKey,
   ask: NonNullable<SopsKeys['decryptDataKey']>,
-): Promise<Uint8Array | string> {
+): Promise<Uint8Array | HoldfastError | string> {
   const region = ARN.exec(key.arn)?.[1];
   if (region === undefined) return 'not the ARN of a key';
   try {
@@ -94,6 +102,7 @@ async function askKms(
       ...(key.role === undefined ? {} : { role: key.role }),
     });
   } catch (error) {
+    if (error instanceof HoldfastError) return error.retryable ? error : error.message;
     // The SDK's message may quote the request.
     return error instanceof Error ? error.name : 'failed';
   }

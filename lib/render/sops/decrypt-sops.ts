@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { createHash, timingSafeEqual } from 'node:crypto';
 
 import { findDataKey } from './data-key.ts';
@@ -5,8 +6,8 @@ import type { SopsKeys } from './data-key.ts';
 import { decryptValue } from './decrypt-value.ts';
 import { readDotenvFile } from './dotenv-file.ts';
 import { readBinaryFile, readJsonFile } from './json-file.ts';
-import { macBytes, textOf } from './leaf.ts';
-import type { EncryptedFile } from './leaf.ts';
+import { macBytes, textOf, wordOf } from './leaf.ts';
+import type { EncryptedFile, LeafValue } from './leaf.ts';
 import { parseMetadata } from './metadata.ts';
 import type { SopsMetadata } from './metadata.ts';
 import { sopsFault } from './sops-fault.ts';
@@ -32,17 +33,19 @@ export function isSopsFile(bytes: Uint8Array): boolean {
  * in their order: a file that fails anything gives nothing. `encrypted_comment_regex`, Shamir's groups, and keys other
  * than age and AWS KMS are not supported.
  *
+ * @param onSecret is told each value that was encrypted, as text, before anything can fail over it; bytes in base64
  * @throws HoldfastError `render-failed`, with keys and places, never a value
  */
 export async function decryptSops(
   bytes: Uint8Array,
   format: SopsFormat,
   keys: SopsKeys,
+  onSecret: (text: string) => void = () => undefined,
 ): Promise<Uint8Array> {
   const file = READERS[format](textOf(bytes, 'the file'));
   const metadata = parseMetadata(file.metadata);
   const dataKey = await findDataKey(metadata, keys);
-  const mac = decryptLeaves(file, metadata, dataKey);
+  const mac = decryptLeaves(file, metadata, dataKey, onSecret);
   assertMac(metadata, dataKey, mac);
   return file.write();
 }
@@ -54,7 +57,12 @@ const READERS: Readonly<Record<SopsFormat, (text: string) => EncryptedFile>> = {
   binary: readBinaryFile,
 };
 
-function decryptLeaves(file: EncryptedFile, metadata: SopsMetadata, dataKey: Uint8Array): Buffer {
+function decryptLeaves(
+  file: EncryptedFile,
+  metadata: SopsMetadata,
+  dataKey: Uint8Array,
+  onSecret: (text: string) => void,
+): Buffer {
   const hash = createHash('sha512');
   // So that a MAC of the one kind is never one of the other.
   if (metadata.macOnlyEncrypted) hash.update(createHash('sha256').update('sops').digest());
@@ -67,10 +75,17 @@ function decryptLeaves(file: EncryptedFile, metadata: SopsMetadata, dataKey: Uin
       isEncrypted && leaf.value.type === 'str'
         ? decryptValue(textOf(leaf.value.bytes, place), dataKey, `${leaf.path.join(':')}:`, place)
         : leaf.value;
+    if (isEncrypted) onSecret(secretText(value));
     if (isEncrypted || !metadata.macOnlyEncrypted) hash.update(macBytes(value));
     if (isEncrypted) leaf.replace(value);
   }
   return Buffer.from(hash.digest('hex').toUpperCase());
+}
+
+function secretText(value: LeafValue): string {
+  if (value.type !== 'str') return wordOf(value, '');
+  const bytes = Buffer.from(value.bytes.buffer, value.bytes.byteOffset, value.bytes.byteLength);
+  return isUtf8(bytes) ? bytes.toString() : bytes.toString('base64');
 }
 
 function assertMac(metadata: SopsMetadata, dataKey: Uint8Array, expected: Buffer): void {

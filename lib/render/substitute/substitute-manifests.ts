@@ -1,6 +1,7 @@
 import type { Application, Substitution } from '../../model/application.ts';
 import { HoldfastError } from '../../model/errors.ts';
 import type { Json, JsonObject, KubeObject, Manifest } from '../../model/resource.ts';
+import { describeObject } from '../describe-object.ts';
 import { DEFAULT_RENDER_LIMITS } from '../limits.ts';
 import type { RenderLimits } from '../limits.ts';
 import { isObject, manifestFault, parseManifests } from '../parse-manifests.ts';
@@ -41,7 +42,10 @@ export function substituteManifests(
   const substituted = manifests.map((manifest) => {
     const outcome = isIdle ? { manifest, length: 0 } : substituteOne(manifest, variables, limits);
     if ('fault' in outcome) {
-      faults.push({ origin: manifest.origin, message: `${describe(manifest.object)}: ${outcome.fault}` });
+      faults.push({
+        origin: manifest.origin,
+        message: `${describeObject(manifest.object)}: ${outcome.fault}`,
+      });
       return manifest;
     }
     written += outcome.length;
@@ -175,11 +179,6 @@ function isOptedOut({ metadata }: KubeObject): boolean {
   return [labels, annotations].some(
     (map) => isObject(map) && OPT_OUTS.some((name) => map[name] === 'disabled'),
   );
-}
-
-function describe({ kind, metadata }: KubeObject): string {
-  const { name, namespace } = metadata;
-  return `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
 }
 
 const SHOWN_NAMES = 10;
