@@ -148,8 +148,10 @@ function mayBeEncrypted(bytes: Uint8Array): boolean {
  */
 function formatOf(path: string, bytes: Uint8Array): SopsFormat | undefined {
   const format = sopsFormatOf(path);
-  if (format !== 'binary') return format;
   const text = Buffer.from(bytes).toString('latin1');
+  if (format === 'yaml' || format === 'json')
+    return /(?:^|[\s{,])["']?sops["']?\s*:/.test(text) ? format : undefined;
+  if (format === 'dotenv') return format;
   if (/^\s*\{[^]*"sops"\s*:/.test(text)) return 'binary';
   const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'));
   return lines.every((line) => line.includes('=')) && /^sops_mac=/m.test(text) ? 'dotenv' : undefined;

@@ -23,7 +23,7 @@ export interface SecretTexts {
 
 /** Below this, a text is too likely to be a part of a word: masking it would hide little and spoil messages. */
 const MIN_HIDDEN = 4;
-/** Below this, a text that is found somewhere says nothing about where it came from. */
+/** Below this, a text that is found within another says nothing about where it came from. */
 const MIN_TRACED = 8;
 /** Looked through at most to find out which texts to hide; beyond it they are hidden, wherever they stand. */
 const MAX_SEARCHED_BYTES = 512 * 1024 * 1024;
@@ -78,10 +78,12 @@ export function collectSecretTexts(files: FileTree, definition: string): SecretT
     hidden,
     mask: (text) => hidden().reduce((rest, secret) => rest.replaceAll(secret, MASK), text),
     refuseOutside(manifests) {
-      const search = searchFor([...origins.keys()].filter((text) => text.length >= MIN_TRACED));
-      if (search === undefined) return;
+      if (origins.size === 0) return;
+      const within = searchFor([...origins.keys()].filter((text) => text.length >= MIN_TRACED));
+      const search = (content: string): string | undefined =>
+        origins.has(content) && !isOpen(content) ? content : within(content, isOpen);
       const faults = manifests.flatMap(({ object, origin }): readonly RenderFault[] => {
-        const text = findIn(withoutSecretData(object), (content) => search(content, isOpen));
+        const text = findIn(withoutSecretData(object), search);
         if (text === undefined) return [];
         const what = object.kind === 'Secret' ? 'outside of its data, a' : 'a';
         return [
@@ -109,7 +111,7 @@ function withoutSecretData(object: KubeObject): Json {
 
 /** The first secret text below a value; keys count too, and so does what was encoded in base64 as a whole. */
 function findIn(value: Json, search: (content: string) => string | undefined): string | undefined {
-  if (typeof value === 'string') return value.length < MIN_TRACED ? undefined : search(value);
+  if (typeof value === 'string') return search(value);
   if (typeof value === 'number') return findIn(String(value), search);
   if (Array.isArray(value)) {
     for (const item of value as readonly Json[]) {
@@ -132,8 +134,8 @@ type Search = (content: string, isOpen: (text: string) => boolean) => string | u
  * Looks for many texts at once in time that grows with the content alone: a hash of the first characters rolls along
  * (Rabin and Karp), and only where it fits are the texts compared.
  */
-function searchFor(texts: readonly string[]): Search | undefined {
-  if (texts.length === 0) return undefined;
+function searchFor(texts: readonly string[]): Search {
+  if (texts.length === 0) return () => undefined;
   const byHash = new Map<number, { readonly form: string; readonly text: string }[]>();
   const first = new Uint8Array(1 << 16);
   for (const text of texts) {
