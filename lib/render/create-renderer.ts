@@ -1,7 +1,6 @@
 import { HoldfastError } from '../model/errors.ts';
 import type { Manifest } from '../model/resource.ts';
 import { isIgnoreFile } from '../source/ignore-filter.ts';
-import { chooseTool } from './choose-tool.ts';
 import { decryptFiles, decryptSecrets } from './decrypt-inputs.ts';
 import { DEFAULT_RENDER_LIMITS } from './limits.ts';
 import type { RenderLimits } from './limits.ts';
@@ -87,13 +86,12 @@ async function runTools(context: RenderContext, input: RenderInput): Promise<rea
     tree.paths.every(isIgnoreFile),
     tree.isFile(application.path) || tree.isDirectory(application.path),
   );
-  switch (chooseTool(application, tree)) {
-    case 'plain': {
-      const { walked } = await prepareInputs(context, tree, application);
-      return renderPlain(tree, walked, { ...limits, drafts: hasVariables(application) });
-    }
+  const prepared = await prepareInputs(context, tree, application);
+  switch (prepared.tool) {
+    case 'plain':
+      return renderPlain(tree, prepared.walked, { ...limits, drafts: hasVariables(application) });
     case 'kustomize':
-      return await renderKustomize(context, tree, application);
+      return await renderKustomize(context, prepared, application);
     case 'helm':
       return await renderHelm(context, tree, input);
   }

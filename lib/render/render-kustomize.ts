@@ -1,15 +1,15 @@
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 
 import type { Application } from '../model/application.ts';
 import type { Manifest } from '../model/resource.ts';
 import type { RenderLimits } from './limits.ts';
 import { decodeText, parseManifests } from './parse-manifests.ts';
 import type { ParseOptions } from './parse-manifests.ts';
-import { preflightKustomize } from './preflight-kustomize.ts';
+import type { PreparedInputs } from './prepare-inputs.ts';
 import { materialise, withPrivateDirectory } from './private-directory.ts';
 import { renderFaultsError } from './render-faults.ts';
-import type { SecretTexts } from './secret-texts.ts';
 import { runTool } from './run-tool.ts';
+import type { SecretTexts } from './secret-texts.ts';
 import { hasVariables } from './substitute/substitute-manifests.ts';
 import { toolError } from './tool-words.ts';
 import type { ToolPaths } from './tools.ts';
@@ -26,18 +26,37 @@ export interface ToolContext {
 /** `kubectl kustomize` on the files its kustomizations refer to, and on nothing else. */
 export async function renderKustomize(
   context: ToolContext,
-  tree: TreeIndex,
+  prepared: PreparedInputs,
   application: Application,
 ): Promise<readonly Manifest[]> {
+  const path = posix.normalize(application.path || '.').replace(/(.)\/$/, '$1');
+  const output = await runKustomize(context, { path, files: prepared.files, secrets: prepared.secrets });
+  return parseOutput(output, path, { ...context.limits, drafts: hasVariables(application) });
+}
+
+export interface KustomizeRun {
+  /** Of the directory with the kustomization. */
+  readonly path: string;
+  /** All that there is, by path. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  /** To be kept out of what the tool says, with those of the context. */
+  readonly secrets: readonly string[];
+}
+
+/**
+ * What `kubectl kustomize` writes about files that have been checked.
+ *
+ * @throws HoldfastError `render-failed` with the tool's words, `render-limit`
+ */
+export async function runKustomize(context: ToolContext, run: KustomizeRun): Promise<Uint8Array> {
   const { limits } = context;
-  const { path } = application;
-  const { files, secrets } = preflightKustomize({ tree, limits }, path);
+  const { path, files } = run;
   const binary = await context.tools.kubectl();
   return await withPrivateDirectory(context.temporaryDirectory, async (directory) => {
     const root = join(directory, 'tree');
-    await materialise(root, contentsOf(tree, files));
+    await materialise(root, files);
     try {
-      const output = await runTool({
+      return await runTool({
         name: 'kubectl kustomize',
         binary,
         // An absolute path: kustomize takes none of them for a URL, and it cannot begin with a dash.
@@ -46,10 +65,9 @@ export async function renderKustomize(
         workingDirectory: root,
         limits,
       });
-      return parseOutput(output, path, { ...limits, drafts: hasVariables(application) });
     } catch (error) {
-      const hidden = [...secrets, ...(context.secrets?.hidden() ?? [])];
-      throw toolError(error, { name: 'kubectl kustomize', path, directory, secrets: hidden });
+      const secrets = [...run.secrets, ...(context.secrets?.hidden() ?? [])];
+      throw toolError(error, { name: 'kubectl kustomize', path, directory, secrets });
     }
   });
 }

@@ -83,7 +83,9 @@ export async function inputClosure(input: ClosureInput): Promise<Closure> {
 export async function walkInputs(input: WalkInput): Promise<WalkedInputs | undefined> {
   const walk = closureWalk(input.reader, input.limits, input.elsewhere, input.isArtefact);
   const path = normalPath(input.application);
-  const found = await walk.look(path);
+  // Of the directory beside a chart from elsewhere only the values files are read: there may be none in an artefact.
+  const mayBeEmpty = input.isArtefact === true && isChartFromElsewhere(input.application);
+  const found = (await walk.look(path)) ?? (mayBeEmpty ? NOTHING_THERE : undefined);
   if (found === undefined) {
     const place = walk.leftOutBy(path);
     // What a directory holds is not in an artefact when nothing of it is read.
@@ -95,13 +97,20 @@ export async function walkInputs(input: WalkInput): Promise<WalkedInputs | undef
   return { tool, ...walk.result() };
 }
 
+const NOTHING_THERE: Found = { type: 'tree', oid: '' };
+
+/** Whether a chart is rendered that is fetched, rather than what lies at the application's path. */
+export function isChartFromElsewhere({ render }: Application): boolean {
+  return (render.tool === 'helm' || render.tool === 'auto') && render.helm?.chart !== undefined;
+}
+
 async function addInputs(
   walk: ClosureWalk,
   application: Application,
   path: string,
   found: Found,
 ): Promise<Tool> {
-  const { tool, kustomize, helm } = application.render;
+  const { tool, kustomize } = application.render;
   if (found.type === 'blob') {
     if ((tool === 'auto' || tool === 'plain') && isManifestFile(posix.basename(path))) {
       walk.addFile(path, found.oid, 'yaml');
@@ -109,7 +118,7 @@ async function addInputs(
     }
     throw renderRefused(path, 'path', 'is a file: name a directory, or a single .yaml, .yml or .json file');
   }
-  if (tool === 'helm' || (tool === 'auto' && helm?.chart !== undefined)) {
+  if (tool === 'helm' || isChartFromElsewhere(application)) {
     await addChart(walk, path, application.render);
     return 'helm';
   }
