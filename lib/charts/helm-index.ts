@@ -73,16 +73,17 @@ interface Line {
   readonly first: number | undefined;
 }
 
-/** Lines with content, from `at` on. */
-function* linesFrom(index: Buffer, at: number): Generator<Line> {
+/** Lines with content, from `at` on; those that are indented further than `maxIndent` are passed over. */
+function* linesFrom(index: Buffer, at: number, maxIndent = Number.POSITIVE_INFINITY): Generator<Line> {
   for (let start = at; start < index.length; ) {
     const newline = index.indexOf(NEWLINE, start);
     const end = newline < 0 ? index.length : newline;
     let content = start;
-    while (content < end && index[content] === SPACE) content += 1;
+    while (content < end && content - start <= maxIndent && index[content] === SPACE) content += 1;
+    const indent = content - start;
     const first = index[content];
     const blank = content >= end || first === CARRIAGE_RETURN || first === HASH;
-    if (!blank) yield { start, end, indent: content - start, first };
+    if (!blank && indent <= maxIndent) yield { start, end, indent, first };
     start = end + 1;
   }
 }
@@ -90,26 +91,23 @@ function* linesFrom(index: Buffer, at: number): Generator<Line> {
 function findChart(index: Buffer, name: string): Found {
   const entries = findEntries(index);
   if (typeof entries === 'string') return { kind: entries };
-  const chartLines: { readonly line: Line; end: number }[] = [];
-  let depth: number | undefined;
-  let current: { readonly line: Line; end: number } | undefined;
-  for (const line of linesFrom(index, entries.start)) {
+  const [firstLine] = linesFrom(index, entries.start);
+  if (firstLine === undefined || firstLine.start >= entries.end) return { kind: 'absent' };
+  const depth = firstLine.indent;
+  let chart: Line | undefined;
+  let end: number | undefined;
+  for (const line of linesFrom(index, entries.start, depth)) {
     if (line.start >= entries.end) break;
-    depth ??= line.indent;
     if (line.indent < depth) return { kind: 'unusual' };
-    if (line.indent === depth && !isItem(index, line)) {
-      const key = keyOf(text(index, line.start + line.indent, line.end));
-      if (key === undefined) return { kind: 'unusual' };
-      current = key === name ? { line, end: line.end } : undefined;
-      if (current !== undefined) chartLines.push(current);
-    } else if (current !== undefined) {
-      current.end = line.end;
-    }
+    if (isItem(index, line)) continue;
+    const key = keyOf(text(index, line.start + depth, line.end));
+    if (key === undefined) return { kind: 'unusual' };
+    if (chart !== undefined) end ??= line.start;
+    if (key !== name) continue;
+    if (chart !== undefined) return { kind: 'duplicate' };
+    chart = line;
   }
-  const [chart, second] = chartLines;
-  if (second !== undefined) return { kind: 'duplicate' };
-  if (chart === undefined) return { kind: 'absent' };
-  return splitItems(index, chart.line, chart.end);
+  return chart === undefined ? { kind: 'absent' } : splitItems(index, chart, end ?? entries.end);
 }
 
 /** Where the block below the top-level key `entries` lies. */
@@ -117,8 +115,7 @@ function findEntries(index: Buffer): Span | 'no-index' | 'unusual' {
   let hasApiVersion = false;
   let start: number | undefined;
   let end: number | undefined;
-  for (const line of linesFrom(index, firstContent(index))) {
-    if (line.indent > 0) continue;
+  for (const line of linesFrom(index, firstContent(index), 0)) {
     if (line.first === DASH && text(index, line.start, line.end).startsWith('---')) continue;
     if (start !== undefined) end ??= line.start;
     const words = text(index, line.start, Math.min(line.end, line.start + 200)).trimEnd();
