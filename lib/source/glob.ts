@@ -16,7 +16,7 @@ interface GlobMatch {
 }
 
 type Token =
-  | { readonly kind: 'one'; readonly character: string }
+  | { readonly kind: 'one'; readonly code: number }
   /** Any character but `/`. */
   | { readonly kind: 'any' }
   | { readonly kind: 'class'; readonly negated: boolean; readonly ranges: readonly Range[] }
@@ -44,67 +44,87 @@ export function compileGlob(glob: string, doubleStar: 'star' | 'all'): Glob | un
   return tokens === undefined ? undefined : { match: (path, effort) => run(tokens, path, effort) };
 }
 
-/** Steps taken so far: whoever matches many globs against many paths ends it at some number of them. */
+/** What matching many globs against many paths may cost. Past `mostSteps` nothing matches any more, and the caller ends it. */
 export interface Effort {
   steps: number;
+  readonly mostSteps: number;
 }
 
-/** All ways through the glob at once, a list of places in it for each character of the path. */
+export function isSpent(effort: Effort): boolean {
+  return effort.steps > effort.mostSteps;
+}
+
+/**
+ * All ways through the glob at once: a list of places in it for each character of the path. Written for speed, because
+ * every file is matched against every glob.
+ */
 function run(tokens: readonly Token[], path: string, effort: Effort): GlobMatch {
   const end = tokens.length;
+  /** In which round a place was reached last. */
   const marks = new Uint32Array(end + 1);
   let active: number[] = [];
-  let next: number[] = [];
+  let next = reach(tokens, 0, { marks, round: 1, places: [] });
   let above = false;
   let round = 1;
-  /** What may stand for nothing is passed over, so what follows it is reached with it. */
-  const reach = (from: number): void => {
-    for (let at = from; marks[at] !== round; at += 1) {
-      marks[at] = round;
-      next.push(at);
-      const kind = tokens[at]?.kind;
-      if (kind !== 'star' && kind !== 'all' && kind !== 'directories') return;
-    }
-  };
-  reach(0);
-  for (const character of path) {
-    if (character === '/' && marks[end] === round) above = true;
+  for (let index = 0; index < path.length; index += 1) {
+    const code = path.codePointAt(index) ?? 0;
+    if (code > 0xffff) index += 1;
+    if (code === SLASH && marks[end] === round) above = true;
     [active, next] = [next, active];
     next.length = 0;
     round += 1;
     effort.steps += active.length;
+    const into = { marks, round, places: next };
     for (const at of active) {
       const token = tokens[at];
-      if (token === undefined || !accepts(token, character)) continue;
-      if (token.kind === 'star' || token.kind === 'all') reach(at);
-      else if (token.kind !== 'directories') reach(at + 1);
+      if (token === undefined || !accepts(token, code)) continue;
+      if (token.kind === 'star' || token.kind === 'all') reach(tokens, at, into);
+      else if (token.kind !== 'directories') reach(tokens, at + 1, into);
       else {
         if (marks[at] !== round) next.push(at);
         marks[at] = round;
         // Amid directories it can only be left behind a slash.
-        if (character === '/') reach(at + 1);
+        if (code === SLASH) reach(tokens, at + 1, into);
       }
     }
-    if (next.length === 0) return { itself: false, above };
+    if (next.length === 0 || isSpent(effort)) return { itself: false, above };
   }
   return { itself: marks[end] === round, above };
 }
 
-function accepts(token: Token, character: string): boolean {
+const SLASH = 0x2f;
+
+interface Reached {
+  readonly marks: Uint32Array;
+  readonly round: number;
+  readonly places: number[];
+}
+
+/** What may stand for nothing is passed over, so what follows it is reached with it. */
+function reach(tokens: readonly Token[], from: number, { marks, round, places }: Reached): number[] {
+  for (let at = from; marks[at] !== round; at += 1) {
+    marks[at] = round;
+    places.push(at);
+    const kind = tokens[at]?.kind;
+    if (kind !== 'star' && kind !== 'all' && kind !== 'directories') break;
+  }
+  return places;
+}
+
+function accepts(token: Token, code: number): boolean {
   switch (token.kind) {
     case 'one':
-      return token.character === character;
+      return token.code === code;
     case 'any':
     case 'star':
-      return character !== '/';
+      return code !== SLASH;
     case 'all':
     case 'directories':
       return true;
-    case 'class': {
-      const code = character.codePointAt(0) ?? 0;
-      const isInside = token.ranges.some(({ low, high }) => low <= code && code <= high);
-      return character !== '/' && isInside !== token.negated;
-    }
+    case 'class':
+      return (
+        code !== SLASH && token.ranges.some(({ low, high }) => low <= code && code <= high) !== token.negated
+      );
   }
 }
 
@@ -131,10 +151,14 @@ function tokensOf(glob: readonly string[], doubleStar: 'star' | 'all'): readonly
       at += 1;
       const escaped = glob[at];
       if (escaped === undefined) return undefined;
-      tokens.push({ kind: 'one', character: escaped });
-    } else tokens.push({ kind: 'one', character });
+      tokens.push(one(escaped));
+    } else tokens.push(one(character));
   }
   return tokens;
+}
+
+function one(character: string): Token {
+  return { kind: 'one', code: character.codePointAt(0) ?? 0 };
 }
 
 const NAMED: Readonly<Record<string, readonly Range[]>> = {

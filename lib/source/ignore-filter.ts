@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import type { TreeEntry } from './git-repository.ts';
-import type { Effort } from './glob.ts';
+import { isSpent, type Effort } from './glob.ts';
 import { decidingPattern, type IgnorePattern, parseIgnoreFile } from './ignore-patterns.ts';
 import { renderRefused } from './repository-path.ts';
 
@@ -9,8 +9,8 @@ export const IGNORE_FILES = ['.sourceignore', '.holdfastignore'] as const;
 
 const MAX_FILE_BYTES = 64 * 1024;
 const MAX_PATTERNS = 2_000;
-/** Some seconds; 10,000 files and 100 patterns need a tenth of it. */
-const MAX_STEPS = 1_000_000_000;
+/** About a second. 10,000 files and 100 patterns need a third of it. */
+const MOST_STEPS = 200_000_000;
 
 export interface IgnoreFilter {
   /**
@@ -42,7 +42,7 @@ export function ignoreFilter(deps: IgnoreFilterDeps): IgnoreFilter {
   /** By directory: the patterns of its own files and of those above it, these first. */
   const patterns = new Map<string, Promise<readonly IgnorePattern[]>>();
   const settled = new Map<string, readonly IgnorePattern[]>();
-  const effort: Effort = { steps: 0 };
+  const effort: Effort = { steps: 0, mostSteps: MOST_STEPS };
 
   async function read(directory: string, entries: readonly TreeEntry[]): Promise<readonly IgnorePattern[]> {
     const above = directory === '.' ? [] : ((await patterns.get(posix.dirname(directory))) ?? []);
@@ -75,7 +75,7 @@ export function ignoreFilter(deps: IgnoreFilterDeps): IgnoreFilter {
     const inEffect = settled.get(posix.dirname(path)) ?? [];
     if (inEffect.length === 0) return undefined;
     const deciding = decidingPattern(inEffect, path, isDirectory, effort);
-    if (effort.steps > MAX_STEPS) {
+    if (isSpent(effort)) {
       const files = [...new Set(inEffect.map(({ file }) => file))].join(', ');
       throw renderRefused(
         files,

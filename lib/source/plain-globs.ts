@@ -1,14 +1,14 @@
 import { posix } from 'node:path';
 import type { PlainOptions } from '../model/application.ts';
-import { compileGlob, type Effort, type Glob } from './glob.ts';
+import { compileGlob, isSpent, type Effort, type Glob } from './glob.ts';
 import { renderRefused } from './repository-path.ts';
 
 const MAX_GLOBS = 100;
 const MAX_GLOB_LENGTH = 1024;
 /** What the braces of one glob may come to. */
 const MAX_ALTERNATIVES = 256;
-/** Some seconds; a large repository with dozens of globs needs a hundredth. */
-const MAX_STEPS = 500_000_000;
+/** About a second. 10,000 files and 100 globs need a third of it. */
+const MOST_STEPS = 200_000_000;
 
 /**
  * Which files of a plain directory are manifests, by their path from the repository's root. Kustomizations and the like
@@ -19,19 +19,20 @@ const MAX_STEPS = 500_000_000;
  * ending; exclude wins.
  * @throws HoldfastError `render-refused` for a glob that is malformed or too large
  */
-export function plainChoice(directory: string, options: PlainOptions | undefined): (path: string) => boolean {
+export function plainChoice(
+  directory: string,
+  options: PlainOptions | undefined,
+  mostSteps = MOST_STEPS,
+): (path: string) => boolean {
   const include = options?.include === undefined ? undefined : globsOf('include', options.include, directory);
   const exclude = globsOf('exclude', options?.exclude ?? [], directory);
   const recurse = options?.recurse ?? true;
-  const effort: Effort = { steps: 0 };
+  const effort: Effort = { steps: 0, mostSteps };
   const anyMatches = (globs: readonly Glob[], path: string): boolean => {
     const matches = globs.some((glob) => glob.match(path, effort).itself);
-    if (effort.steps <= MAX_STEPS) return matches;
-    throw renderRefused(
-      directory,
-      'render.plain',
-      'its globs take too long on these files: use fewer or simpler ones',
-    );
+    if (!isSpent(effort)) return matches;
+    const why = 'its globs take too long on these files: use fewer or simpler ones';
+    throw renderRefused(directory, 'render.plain', why);
   };
   return (path) => {
     const relative = directory === '.' ? path : path.slice(directory.length + 1);
