@@ -1,7 +1,6 @@
 import { Agent, type Dispatcher } from 'undici';
 import { HoldfastError } from '../model/errors.ts';
 import { sha256, type CommitSha } from '../model/ids.ts';
-import type { Source } from '../model/source.ts';
 import type { SecretStore } from '../secrets/secret-store.ts';
 import { openCommit, type CommitPlace } from './commit-reader.ts';
 import { fetchCommit } from './fetch-commit.ts';
@@ -9,8 +8,8 @@ import { authorizationOf } from './git-credentials.ts';
 import { refused } from './git-errors.ts';
 import { openGitHttp, type GitHttp } from './git-http.ts';
 import { DEFAULT_GIT_LIMITS, type GitLimits } from './git-limits.ts';
-import { isSha1, listBranchesAndTags } from './git-refs.ts';
-import type { CommitReader, GitHost } from './git-repository.ts';
+import { headCommit, isSha1, listBranchesAndTags } from './git-refs.ts';
+import type { CommitReader, GitAddress, GitHost } from './git-repository.ts';
 import { guardedLookup, type ResolveHost } from './network-policy.ts';
 import { repositoryCache, type RepositoryCache } from './repository-cache.ts';
 
@@ -40,14 +39,18 @@ interface Loaded {
  * another try), git-too-large, git-corrupt, git-refused; internal where the cache directory cannot be written; and what the secret
  * store throws.
  */
-export function createGitHost(dependencies: GitHostDependencies): GitHost & { close(): Promise<void> } {
+export function createGitHost(dependencies: GitHostDependencies): GitHost & {
+  /** The commit of the server's HEAD; undefined for an empty repository. */
+  head(source: GitAddress): Promise<CommitSha | undefined>;
+  close(): Promise<void>;
+} {
   const limits = { ...DEFAULT_GIT_LIMITS, ...dependencies.limits };
   const cache = repositoryCache({ directory: dependencies.cacheDirectory, maxBytes: limits.cacheBytes });
   const connections = connectionPools(dependencies, limits.timeoutMs);
   const loaded = new Map<string, Loaded>();
 
   async function converse<T>(
-    source: Source,
+    source: GitAddress,
     talk: (http: GitHttp, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const attempt = async (authorization: string | undefined): Promise<T> => {
@@ -67,7 +70,7 @@ export function createGitHost(dependencies: GitHostDependencies): GitHost & { cl
     }
   }
 
-  async function open(source: Source, commit: CommitSha): Promise<OpenCommit> {
+  async function open(source: GitAddress, commit: CommitSha): Promise<OpenCommit> {
     assertCommitSha(source, commit);
     const key = sha256(`${source.id}\n${source.url}\n${commit}`);
     let entry = loaded.get(key);
@@ -101,6 +104,7 @@ export function createGitHost(dependencies: GitHostDependencies): GitHost & { cl
   return {
     listRefs: (source) => converse(source, (http) => listBranchesAndTags(http)),
     open,
+    head: (source) => converse(source, (http) => headCommit(http)),
     close: () => connections.close(),
   };
 }
@@ -130,7 +134,7 @@ async function load(
   }
 }
 
-function assertCommitSha(source: Source, commit: string): void {
+function assertCommitSha(source: GitAddress, commit: string): void {
   if (isSha1(commit)) return;
   const place = `source "${source.id}"`;
   if (/^[0-9a-f]{64}$/.test(commit)) {
@@ -162,7 +166,7 @@ function connectionPools(dependencies: GitHostDependencies, timeoutMs: number) {
     return created;
   };
   return {
-    for: (source: Source): Dispatcher =>
+    for: (source: GitAddress): Dispatcher =>
       dependencies.dispatcher ?? agent(source.allowPrivateNetwork === true),
     close: async () => {
       await Promise.all([...made.values()].map((each) => each.destroy()));

@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici';
 import { HoldfastError } from '../model/errors.ts';
 import type { Source } from '../model/source.ts';
+import type { GitAddress } from './git-repository.ts';
 import { refused } from './git-errors.ts';
 import { assertPublicHost } from './network-policy.ts';
 import { connectionError, discard, readBody, redirectOf, redirectTarget } from './outbound-http.ts';
@@ -32,7 +33,7 @@ const MAX_REDIRECTS = 5;
 const USER_AGENT = 'git/2.40.0 (holdfast)';
 
 /** @throws HoldfastError `git-refused` for a URL that the source's configuration does not allow */
-export function openGitHttp(options: GitHttpOptions, source: Source): GitHttp {
+export function openGitHttp(options: GitHttpOptions, source: GitAddress): GitHttp {
   const origin = parseSourceUrl(source);
   const place = placeOf(origin);
   let base = origin;
@@ -85,6 +86,9 @@ export function openGitHttp(options: GitHttpOptions, source: Source): GitHttp {
         origin: origin.origin,
         refuse: (what) => refused(place, what),
       });
+      if (source.redirects === 'same-origin' && url.origin !== origin.origin) {
+        throw refused(place, `redirects to another host (${url.origin})`);
+      }
     }
   }
 

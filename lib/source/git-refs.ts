@@ -25,6 +25,24 @@ export async function listBranchesAndTags(http: GitHttp): Promise<ReadonlyMap<st
   );
 }
 
+/** The commit of the server's HEAD: of the branch that it shows to whoever names none. */
+export async function headCommit(http: GitHttp): Promise<CommitSha | undefined> {
+  const library = await loadGit();
+  const remote = { http: listingClient(http), url: http.place };
+  try {
+    const info = await library.getRemoteInfo2({ ...remote, protocolVersion: 2 });
+    assertSha1(info, http.place);
+    const refs =
+      info.protocolVersion === 1
+        ? (info.refs ?? [])
+        : await library.listServerRefs({ ...remote, protocolVersion: 2, prefix: 'HEAD' });
+    const oid = refs.find(({ ref }) => ref === 'HEAD')?.oid;
+    return oid === undefined || oid === 'unborn' ? undefined : commitOf(oid, http.place);
+  } catch (error) {
+    throw fromGitLibrary(error, http.place);
+  }
+}
+
 type Remote = Pick<Parameters<typeof git.listServerRefs>[0], 'http' | 'url'>;
 
 async function listed(remote: Remote, place: string): Promise<readonly git.ServerRef[]> {

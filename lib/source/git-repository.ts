@@ -17,10 +17,16 @@ export interface CommitReader {
   readBlob(oid: string): Promise<Uint8Array>;
 }
 
+/** Where a repository is: a registered source, or one that is only read along the way. */
+export interface GitAddress extends Source {
+  /** Redirects to another origin are refused. @default those that stay on https are followed */
+  readonly redirects?: 'same-origin';
+}
+
 /** Git over smart HTTP. Throws HoldfastError with the git-* codes. */
 export interface GitHost {
   /** Full ref name → commit (annotated tags peeled). */
-  listRefs(source: Source): Promise<ReadonlyMap<string, CommitSha>>;
+  listRefs(source: GitAddress): Promise<ReadonlyMap<string, CommitSha>>;
   /** Fetches exactly this commit at depth 1, or finds it in the warm cache. `release` lets the cache evict it. */
-  open(source: Source, commit: CommitSha): Promise<CommitReader & { release(): Promise<void> }>;
+  open(source: GitAddress, commit: CommitSha): Promise<CommitReader & { release(): Promise<void> }>;
 }
