@@ -174,7 +174,7 @@ export interface HelmValuesFrom extends ExternalValue {
   readonly targetPath?: string;
 }
 
-/** Variables in the grammar of Flux (docs/applications.md, "Variables"). `variables` win over `from`, later ones of `from` over earlier. */
+/** Variables in the grammar of Flux (docs/rendering.md, "Variables"). `variables` win over `from`, later ones of `from` over earlier. */
 export interface Substitution {
   /** Names are `[_A-Za-z][_A-Za-z0-9]*`. They stand in Git: nothing here is a secret. */
   readonly variables: Readonly<Record<string, string>>;
