@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -9,6 +10,8 @@ import { pack, type Header } from 'tar-stream';
 import { createChartHost, type ChartHostOptions } from '../../lib/charts/create-chart-host.ts';
 import { HoldfastError } from '../../lib/model/errors.ts';
 import type { SecretStore } from '../../lib/secrets/secret-store.ts';
+import type { ResolveHost } from '../../lib/source/network-policy.ts';
+import { selfSigned } from './test-certificate.ts';
 
 export interface Entry {
   readonly name: string;
@@ -82,6 +85,8 @@ export interface ChartWorld {
   readonly directory: string;
   /** A server that answers as told and keeps what it was asked. */
   serve(answer: RequestListener): Promise<TestServer>;
+  /** The same over https, under a name of its own that ends in .test. */
+  serveTls(name: string, answer: RequestListener): Promise<TestServer>;
   /** The same from a table of paths; anything else is 404. */
   serveFiles(files: Readonly<Record<string, string | Buffer>>): Promise<TestServer>;
   /** A host with a cache of its own, that may speak to the servers of this world. */
@@ -89,34 +94,41 @@ export interface ChartWorld {
   close(): Promise<void>;
 }
 
+type CreateServer = (listener: RequestListener) => Server;
+
+const certificate = selfSigned(['127.0.0.1', '*.test', '*.example.com', '*.amazonaws.com']);
+
+/** Every name is this machine. */
+export const loopbackLookup: ResolveHost = (_hostname, _options, callback) =>
+  callback(null, [{ address: '127.0.0.1', family: 4 }]);
+
 export async function chartWorld(): Promise<ChartWorld> {
   const directory = await mkdtemp(path.join(tmpdir(), 'holdfast-charts-'));
   const closing: (() => unknown)[] = [() => rm(directory, { recursive: true, force: true })];
   const origins: string[] = [];
   let hosts = 0;
 
-  async function serve(answer: RequestListener): Promise<TestServer> {
+  async function started(scheme: string, name: string, create: CreateServer, answer: RequestListener) {
     const requests: IncomingMessage[] = [];
-    const server = createServer((request, response) => {
+    const server = create((request, response) => {
       requests.push(request);
       void answer(request, response);
     });
     const port = await listen(server);
     closing.push(() => closeServer(server));
-    const host = `127.0.0.1:${port}`;
-    origins.push(`http://${host}`);
-    return {
-      url: `http://${host}`,
-      origin: `http://${host}`,
-      host,
-      requests,
-      asked: () => requests.map(({ url }) => url),
-    };
+    const host = `${name}:${port}`;
+    const url = `${scheme}://${host}`;
+    origins.push(url);
+    return { url, origin: url, host, requests, asked: () => requests.map((request) => request.url) };
   }
+
+  const serve = (answer: RequestListener) => started('http', '127.0.0.1', createServer, answer);
 
   return {
     directory,
     serve,
+    serveTls: (name, answer) =>
+      started('https', name, (listener) => createTlsServer(certificate, listener), answer),
     serveFiles: (files) =>
       serve((request, response) => {
         const content = files[(request.url ?? '').replace(/^\//, '')];
@@ -129,6 +141,8 @@ export async function chartWorld(): Promise<ChartWorld> {
         secrets: chartSecrets({}),
         cacheDirectory: path.join(directory, `cache-${hosts}`),
         allowedOrigins: origins,
+        trustedCertificates: [certificate.cert],
+        lookup: loopbackLookup,
         ...overrides,
       });
       closing.push(() => host.close());
