@@ -5,6 +5,7 @@ import type { Metrics } from '../model/metrics.ts';
 import type { HashKey } from '../plan/keyed-hash.ts';
 import type { WakeQueue } from '../queue/wake-queue.ts';
 import type { Renderer } from '../render/renderer.ts';
+import type { Elsewhere } from '../source/closure-walk.ts';
 import type { GitHost } from '../source/git-repository.ts';
 import type { StateStore } from '../state/state-store.ts';
 
@@ -36,9 +37,18 @@ interface SharedDeps {
   readonly metrics?: Metrics;
 }
 
+/** Charts and bases that do not lie in the repository, as one run of the source stage sees them. */
+export interface OpenElsewhere {
+  readonly elsewhere: Elsewhere;
+  /** Lets go of what was opened; never throws. */
+  close(): Promise<void>;
+}
+
 export interface SourceStageDeps extends SharedDeps {
   readonly installation: string;
   readonly git: GitHost;
+  /** Opened once for each run of the source stage. @default nothing comes from elsewhere */
+  readonly elsewhere?: () => OpenElsewhere;
   readonly artefacts: ArtefactStore;
   readonly renderer: Renderer;
 }

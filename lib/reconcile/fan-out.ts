@@ -10,6 +10,7 @@ import { dueAt, isSettled, type TargetState, type Wanted } from '../model/target
 import type { WakeUp } from '../model/wake-up.ts';
 import { inputClosure, type Closure } from '../source/closure.ts';
 import { packArtefact } from '../source/artefact.ts';
+import type { Elsewhere } from '../source/closure-walk.ts';
 import type { CommitReader } from '../source/git-repository.ts';
 import type { SourceStageDeps } from './deps.ts';
 
@@ -18,6 +19,8 @@ export interface FanOutInput {
   readonly open: (commit: CommitSha) => Promise<CommitReader>;
   readonly applications: readonly RegisteredApplication[];
   readonly deliveryId: string | undefined;
+  /** Absent: nothing is fetched from elsewhere. */
+  readonly elsewhere?: Elsewhere | undefined;
 }
 
 export interface FanOutResult {
@@ -26,6 +29,8 @@ export interface FanOutResult {
   readonly invalid: number;
   /** Some target is newer in one part and older in another: this worker read too early, and has to look again. */
   readonly mixed: boolean;
+  /** Something could not be reached; the applications that need it stay where they are, and are tried again. */
+  readonly failure?: { readonly error: unknown };
 }
 
 /** Applications worked on at once: the waits for the table and the artefacts overlap, the memory stays bounded. */
@@ -39,8 +44,13 @@ export async function fanOut(deps: SourceStageDeps, input: FanOutInput): Promise
   const states = await deps.state.getTargets(ids);
   const wakeUps: WakeUp[] = [];
   const totals = { advanced: 0, invalid: 0, mixed: false };
+  let failure: FanOutResult['failure'];
   await forEachPooled(input.applications, CONCURRENCY, async (child) => {
-    const wanted = await wantedBy(deps, input, child, states);
+    const wanted = await wantedBy(deps, input, child, states).catch((error: unknown) => {
+      // A chart repository that is away is no reason to hold back an application that needs none.
+      failure ??= { error };
+    });
+    if (wanted === undefined) return;
     if (wanted.kind === 'invalid') totals.invalid += 1;
     for (const { cluster } of child.application.destinations) {
       const moved = await moveTarget(deps, child.application, cluster, wanted, states);
@@ -49,7 +59,7 @@ export async function fanOut(deps: SourceStageDeps, input: FanOutInput): Promise
       if (moved === 'wake') wakeUps.push(wakeUpOf(targetId(child.application.id, cluster), input.deliveryId));
     }
   });
-  return { wakeUps, ...totals };
+  return { wakeUps, ...totals, ...(failure === undefined ? {} : { failure }) };
 }
 
 async function moveTarget(
@@ -99,12 +109,17 @@ async function wantedBy(
       );
     }
     const reader = await input.open(revision);
-    const closure = await inputClosure({ reader, application, salt: [deps.renderer.version] });
+    const closure = await inputClosure({
+      reader,
+      application,
+      salt: [deps.renderer.version],
+      ...(input.elsewhere === undefined ? {} : { elsewhere: input.elsewhere }),
+    });
     const artefact = await artefactFor(deps, application, closure, states);
     return { kind: 'revision', order, revision, closure: closure.digest, artefact, application };
   } catch (error) {
     const record = errorRecord(error);
-    // A Git server that is away says nothing about the commit: the whole stage is tried again.
+    // A Git server that is away says nothing about the commit: the stage is tried again.
     if (record.retryable || record.code === 'internal') throw error;
     return {
       kind: 'invalid',

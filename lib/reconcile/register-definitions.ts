@@ -13,6 +13,7 @@ import {
 import { describeOrigin } from '../model/resource.ts';
 import { inputClosure, type Closure } from '../source/closure.ts';
 import { packArtefact, unpackArtefact } from '../source/artefact.ts';
+import type { Elsewhere } from '../source/closure-walk.ts';
 import type { CommitReader } from '../source/git-repository.ts';
 import type { SourceStageDeps } from './deps.ts';
 
@@ -37,11 +38,12 @@ export async function registerDefinitions(
   root: Root,
   reader: CommitReader,
   generation: number,
+  elsewhere?: Elsewhere,
 ): Promise<RegistrationOutcome> {
   for (;;) {
     const registry = await deps.state.getRegistry(root.id);
     if (registry.generation > generation) return { kind: 'superseded' };
-    const read = await declaredBy(deps, root, reader, registry);
+    const read = await declaredBy(deps, root, { reader, elsewhere }, registry);
     if (read.kind === 'same' && registry.generation === generation) return { kind: 'unchanged' };
     const write = (next: RegistryState) =>
       deps.state.changeRegistry(root.id, (current) =>
@@ -129,12 +131,17 @@ type Declared =
 async function declaredBy(
   deps: SourceStageDeps,
   root: Root,
-  reader: CommitReader,
+  { reader, elsewhere }: { readonly reader: CommitReader; readonly elsewhere: Elsewhere | undefined },
   registry: RegistryState,
 ): Promise<Declared> {
   const application = rootApplication(root);
   try {
-    const closure = await inputClosure({ reader, application, salt: [deps.renderer.version] });
+    const closure = await inputClosure({
+      reader,
+      application,
+      salt: [deps.renderer.version],
+      ...(elsewhere === undefined ? {} : { elsewhere }),
+    });
     if (closure.digest === registry.closure && registry.allowance === undefined) return { kind: 'same' };
     const artefact = await packArtefact(closure);
     const files = unpackArtefact(artefact.digest, artefact.bytes);

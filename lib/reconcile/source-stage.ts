@@ -36,6 +36,7 @@ export async function runSourceStage(
   const before = await deps.state.getSourceState(id);
   let listed: ReadonlyMap<string, CommitSha>;
   const readers = new Map<CommitSha, Promise<OpenReader>>();
+  const outside = deps.elsewhere?.();
   try {
     const users = await usersOf(deps, id);
     if (users.roots.length === 0 && users.applications.length === 0) return { kind: 'unused' };
@@ -60,6 +61,7 @@ export async function runSourceStage(
         root,
         await open(head.revision),
         root.base + head.generation,
+        outside?.elsewhere,
       );
       if (outcome.kind === 'superseded') return await superseded(deps, id);
       if (outcome.kind === 'registered') {
@@ -78,10 +80,12 @@ export async function runSourceStage(
       state: current,
       open,
       applications: withRoots(id, now),
+      elsewhere: outside?.elsewhere,
       deliveryId: wake.deliveryId,
     });
     wakeUps.push(...result.wakeUps);
     await deps.queue.send(wakeUps);
+    if (result.failure !== undefined) return await failed(deps, id, result.failure.error);
     if (result.mixed) await deps.queue.send([{ v: 1, kind: 'source', source: id, reason: 'retry' }], 1);
     return {
       kind: 'looked',
@@ -93,6 +97,7 @@ export async function runSourceStage(
     return await failed(deps, id, error);
   } finally {
     await releaseAll(deps, readers);
+    await outside?.close();
   }
 }
 
