@@ -89,7 +89,8 @@ export function ignoreFilter(deps: IgnoreFilterDeps): IgnoreFilter {
   function whatHides(path: string): IgnorePattern | undefined {
     const names = path.split('/');
     for (let count = 1; count <= names.length; count += 1) {
-      const found = ignoredBy(names.slice(0, count).join('/'), count < names.length);
+      // It may be a directory that was passed over.
+      const found = ignoredBy(names.slice(0, count).join('/'), true);
       if (found !== undefined) return found;
     }
     return undefined;

@@ -83,16 +83,29 @@ describe('a plain directory', () => {
     });
   });
 
-  it('rejects two kustomization files in one directory', async () => {
-    const files = { 'app/kustomization.yaml': '', 'app/Kustomization': '' };
+  it('rejects helm where there is nothing for it', async () => {
+    const failing = render({ 'app/a.yaml': configMap('a') }, { render: { tool: 'helm' } });
 
-    await expect(render(files)).rejects.toThrow(/exclude each other/);
+    await expect(failing).rejects.toThrow(/app\/Chart.yaml.*does not exist/);
   });
 
-  it.each(['kustomize', 'helm'] as const)('rejects %s where there is nothing for it', async (tool) => {
-    await expect(render({ 'app/a.yaml': configMap('a') }, { render: { tool } })).rejects.toThrow(
-      /no (kustomization|Chart).yaml there/,
-    );
+  it('renders what its globs choose, whatever its ending', async () => {
+    const files = {
+      'app/a.yaml': configMap('a'),
+      'app/b.conf': configMap('b'),
+      'app/c/c.yaml': configMap('c'),
+      'app/c/broken.yaml': 'a: "',
+    };
+    const plain = { include: ['*.conf', 'c/*'], exclude: ['**/broken.*'] };
+
+    const manifests = await render(files, { render: { tool: 'plain', plain } });
+
+    expect(namesOf(manifests)).toEqual(['ConfigMap b', 'ConfigMap c']);
+  });
+
+  it('renders nothing where ignore files leave nothing', async () => {
+    expect(await render({ '.sourceignore': 'app/**' })).toEqual([]);
+    expect(await render({ '.sourceignore': '*' }, { path: '.' })).toEqual([]);
   });
 
   it.each([
