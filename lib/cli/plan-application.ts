@@ -6,14 +6,16 @@ import { HoldfastError } from '../model/errors.ts';
 import { type Digest, fieldManagerOf } from '../model/ids.ts';
 import type { InventoryEntry, Projection } from '../model/inventory.ts';
 import type { Action } from '../model/plan.ts';
-import { type LiveObject, type Manifest, resourceKey } from '../model/resource.ts';
+import { type LiveObject, resourceKey } from '../model/resource.ts';
 import type { TargetState } from '../model/target-state.ts';
 import type { BuiltPlan } from '../plan/build-plan.ts';
 import type { ShownChange } from '../plan/describe-plan.ts';
 import type { TargetStageDeps } from '../reconcile/deps.ts';
 import type { HashKey } from '../plan/keyed-hash.ts';
 import { loadInventory, loadProjections } from '../reconcile/inventory-document.ts';
+import { leaveOutHooks } from '../reconcile/leave-out-hooks.ts';
 import { planTarget } from '../reconcile/plan-target.ts';
+import type { Rendered } from '../render/renderer.ts';
 import { unpackArtefact } from '../source/artefact.ts';
 
 export type PlanDeps = Pick<
@@ -46,7 +48,7 @@ export async function planApplication(deps: PlanDeps, state: TargetState): Promi
       retryable: true,
     });
   }
-  const manifests = await render(deps, state);
+  const rendered = await render(deps, state);
   const kube = await deps.connector.connect(state.cluster, 'read');
   const deadline = deps.clock.monotonic() + DEADLINE_MS;
   const key = await deps.hashKey();
@@ -55,7 +57,7 @@ export async function planApplication(deps: PlanDeps, state: TargetState): Promi
     {
       state,
       takeover: state.pending !== undefined,
-      manifests,
+      manifests: rendered.manifests,
       inventory: inventory.entries,
       deadline,
     },
@@ -68,7 +70,8 @@ export async function planApplication(deps: PlanDeps, state: TargetState): Promi
       ? { kind: 'unchanged' as const, id: action.id, entry: action.previous }
       : action;
   });
-  return { plan: { ...plan, actions }, changes };
+  const warnings = [...rendered.warnings, ...plan.warnings];
+  return { plan: { ...plan, actions, warnings }, changes };
 }
 
 type Applying = Extract<Action, { kind: 'apply' }>;
@@ -91,9 +94,9 @@ function isAsApplied(
   return classify(previous, projection, live, fieldManager, key) === undefined;
 }
 
-async function render(deps: PlanDeps, state: TargetState): Promise<readonly Manifest[]> {
+async function render(deps: PlanDeps, state: TargetState): Promise<Rendered> {
   const { wanted } = state;
-  if (wanted.kind !== 'revision') return [];
+  if (wanted.kind !== 'revision') return { manifests: [], warnings: [] };
   const bytes = await deps.artefacts.get(wanted.artefact);
   if (bytes === undefined) {
     throw new HoldfastError(
@@ -102,8 +105,12 @@ async function render(deps: PlanDeps, state: TargetState): Promise<readonly Mani
     );
   }
   const files = unpackArtefact(wanted.artefact, bytes);
-  const { manifests } = await deps.renderer.render({ files, application: wanted.application });
-  return manifests.filter(({ object }) => !isDefinitionKind(object.apiVersion, object.kind));
+  const rendered = await deps.renderer.render({ files, application: wanted.application });
+  const { manifests, warnings } = leaveOutHooks(rendered.manifests);
+  return {
+    manifests: manifests.filter(({ object }) => !isDefinitionKind(object.apiVersion, object.kind)),
+    warnings: [...rendered.warnings, ...warnings],
+  };
 }
 
 /** Those that may not be read (Secrets, to a narrow credential) are shown without their fields. */

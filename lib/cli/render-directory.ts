@@ -8,6 +8,7 @@ import { HoldfastError } from '../model/errors.ts';
 import type { ApplicationId, RootId, SourceId } from '../model/ids.ts';
 import { resourceId, type Manifest } from '../model/resource.ts';
 import { compareForApply } from '../plan/order.ts';
+import { leaveOutHooks } from '../reconcile/leave-out-hooks.ts';
 import { createRenderer } from '../render/create-renderer.ts';
 import { normaliseManifests, type Rejection } from '../render/normalise.ts';
 import { builtInScopeOf } from '../render/scopes.ts';
@@ -32,6 +33,8 @@ export interface RenderedDirectory {
   readonly definitions: readonly Manifest[];
   /** Kinds whose scope only the cluster knows, and objects that cannot be applied as they stand. */
   readonly rejections: readonly Rejection[];
+  /** What the renderer has to say, and what is left out. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -49,11 +52,12 @@ export async function renderDirectory(input: RenderDirectoryInput): Promise<Rend
     const renderer = createRenderer({ tools, temporaryDirectory: temporary });
     const closure = await inputClosure({ reader, application, salt: [renderer.version] });
     const artefact = await packArtefact(closure);
-    const { manifests: rendered } = await renderer.render({
+    const output = await renderer.render({
       files: unpackArtefact(artefact.digest, artefact.bytes),
       application,
       ...(input.kubeVersion === undefined ? {} : { kubeVersion: input.kubeVersion }),
     });
+    const { manifests: rendered, warnings } = leaveOutHooks(output.manifests);
     const isDefinition = ({ object }: Manifest) => isDefinitionKind(object.apiVersion, object.kind);
     const { manifests, rejections } = normaliseManifests(
       rendered.filter((manifest) => !isDefinition(manifest)),
@@ -66,6 +70,7 @@ export async function renderDirectory(input: RenderDirectoryInput): Promise<Rend
       manifests: manifests.toSorted((a, b) => compareForApply(resourceId(a.object), resourceId(b.object))),
       definitions: rendered.filter(isDefinition),
       rejections,
+      notes: [...output.warnings, ...warnings],
     };
   } finally {
     await rm(temporary, { recursive: true, force: true });

@@ -1,12 +1,13 @@
 import { isDefinitionKind } from '../definitions/read-definitions.ts';
 import { errorRecord, HoldfastError } from '../model/errors.ts';
-import type { Manifest } from '../model/resource.ts';
 import type { TargetState } from '../model/target-state.ts';
+import type { Rendered } from '../render/renderer.ts';
 import { unpackArtefact } from '../source/artefact.ts';
 import { carryOut } from './carry-out.ts';
 import { retryDelayMs, type TargetStageDeps } from './deps.ts';
 import { NO_CLAIMS, standingClaims } from './hand-over.ts';
 import { loadInventory } from './inventory-document.ts';
+import { leaveOutHooks } from './leave-out-hooks.ts';
 import { planTarget } from './plan-target.ts';
 import { NO_COUNTS, type RunInput, type RunResult } from './run-result.ts';
 
@@ -29,8 +30,8 @@ export async function runTarget(deps: TargetStageDeps, input: RunInput): Promise
   if (state.wanted.kind === 'removed' && inventory.entries.size === 0) {
     return { ...nothingDone('removed: nothing is left in the cluster'), inventory: 'none', packs: [] };
   }
-  const manifests = await renderWanted(deps, state);
-  if (manifests === 'artefact-missing') return artefactMissing(deps, state);
+  const rendered = await renderWanted(deps, state);
+  if (rendered === 'artefact-missing') return artefactMissing(deps, state);
   const kube = await deps.connector.connect(state.cluster, 'apply');
   const before = { ...kube.requestCounts };
   const claims = inventory.entries.size === 0 ? NO_CLAIMS : await standingClaims(deps, state.target);
@@ -39,7 +40,7 @@ export async function runTarget(deps: TargetStageDeps, input: RunInput): Promise
     {
       state,
       takeover: input.takeover,
-      manifests,
+      manifests: rendered.manifests,
       inventory: inventory.entries,
       claimedElsewhere: claims.byKey,
       deadline: input.deadline,
@@ -50,7 +51,8 @@ export async function runTarget(deps: TargetStageDeps, input: RunInput): Promise
   const requests = Object.fromEntries(
     Object.entries(kube.requestCounts).map(([verb, count]) => [verb, count - (before[verb] ?? 0)]),
   );
-  return { ...result, warnings: [...planned.plan.warnings, ...result.warnings], requests };
+  const warnings = [...rendered.warnings, ...planned.plan.warnings, ...result.warnings];
+  return { ...result, warnings, requests };
 }
 
 /** The run that an error ended before it changed anything it could not account for. */
@@ -82,15 +84,19 @@ function nothingDone(message: string): RunResult {
 async function renderWanted(
   deps: TargetStageDeps,
   state: TargetState,
-): Promise<readonly Manifest[] | 'artefact-missing'> {
+): Promise<Rendered | 'artefact-missing'> {
   const { wanted } = state;
-  if (wanted.kind !== 'revision') return [];
+  if (wanted.kind !== 'revision') return { manifests: [], warnings: [] };
   const bytes = await deps.artefacts.get(wanted.artefact);
   if (bytes === undefined) return 'artefact-missing';
   const files = unpackArtefact(wanted.artefact, bytes);
-  const { manifests } = await deps.renderer.render({ files, application: wanted.application });
-  // Definitions are registered by the source stage; a cluster never sees them.
-  return manifests.filter(({ object }) => !isDefinitionKind(object.apiVersion, object.kind));
+  const rendered = await deps.renderer.render({ files, application: wanted.application });
+  const { manifests, warnings } = leaveOutHooks(rendered.manifests);
+  return {
+    // Definitions are registered by the source stage; a cluster never sees them.
+    manifests: manifests.filter(({ object }) => !isDefinitionKind(object.apiVersion, object.kind)),
+    warnings: [...rendered.warnings, ...warnings],
+  };
 }
 
 function artefactMissing(deps: TargetStageDeps, state: TargetState): RunResult {

@@ -1,6 +1,8 @@
 import { HoldfastError } from '../model/errors.ts';
 import type { Manifest } from '../model/resource.ts';
+import { isChartFromElsewhere } from '../source/closure.ts';
 import { isIgnoreFile } from '../source/ignore-filter.ts';
+import { setCommonMetadata } from './common-metadata.ts';
 import { decryptFiles, decryptSecrets } from './decrypt-inputs.ts';
 import { DEFAULT_RENDER_LIMITS } from './limits.ts';
 import type { RenderLimits } from './limits.ts';
@@ -60,7 +62,7 @@ async function renderInput(context: RenderContext, input: RenderInput): Promise<
   const { application, keys, purpose = 'apply' } = input;
   const decryption = keys === undefined || purpose === 'definitions' ? undefined : { keys, secrets, limits };
   const files = decryption === undefined ? input.files : await decryptFiles(input.files, decryption);
-  const manifests = await runTools(context, { ...input, files });
+  const { manifests, warnings } = await runTools(context, { ...input, files });
   if (manifests.length > limits.maxManifests) {
     throw new HoldfastError(
       'render-limit',
@@ -69,32 +71,40 @@ async function renderInput(context: RenderContext, input: RenderInput): Promise<
   }
   const decrypted = decryption === undefined ? manifests : await decryptSecrets(manifests, decryption);
   const { substitute } = application.render;
-  const final = substitute === undefined ? decrypted : substituteManifests(decrypted, substitute, limits);
+  const substituted =
+    substitute === undefined ? decrypted : substituteManifests(decrypted, substitute, limits);
+  const final = setCommonMetadata(substituted, application.render.commonMetadata);
   if (purpose === 'apply') {
     refuseEncrypted(final);
     secrets.refuseOutside(final);
   }
-  return { manifests: final, warnings: [] };
+  return { manifests: final, warnings };
 }
 
-async function runTools(context: RenderContext, input: RenderInput): Promise<readonly Manifest[]> {
+async function runTools(context: RenderContext, input: RenderInput): Promise<Rendered> {
   const { limits } = context;
   const { application } = input;
   const tree = indexTree(input.files, limits);
   assertPathExists(
     application.path,
-    tree.paths.every(isIgnoreFile),
+    tree.paths.every(isIgnoreFile) || isChartFromElsewhere(application),
     tree.isFile(application.path) || tree.isDirectory(application.path),
   );
   const prepared = await prepareInputs(context, tree, application);
   switch (prepared.tool) {
     case 'plain':
-      return renderPlain(tree, prepared.walked, { ...limits, drafts: hasVariables(application) });
+      return withoutWarnings(
+        renderPlain(tree, prepared.walked, { ...limits, drafts: hasVariables(application) }),
+      );
     case 'kustomize':
-      return await renderKustomize(context, prepared, application);
+      return withoutWarnings(await renderKustomize(context, prepared, application));
     case 'helm':
-      return await renderHelm(context, tree, input);
+      return await renderHelm(context, prepared, input);
   }
+}
+
+function withoutWarnings(manifests: readonly Manifest[]): Rendered {
+  return { manifests, warnings: [] };
 }
 
 /** Whoever wrote the message may have quoted what was decrypted. */

@@ -56,11 +56,18 @@ function normaliseOne(manifest: Manifest, scopeOf: ScopeOf, targetNamespace: str
   const scope = scopeOf(apiVersion, kind);
   if (scope === undefined) {
     const why = `no matches for kind "${kind}" in version "${apiVersion}": the cluster does not serve it and no CRD in this application defines it`;
-    return { manifest: { object, origin }, why: fault ?? why };
+    return { manifest: { ...volatileOf(manifest), object, origin }, why: fault ?? why };
   }
   // Faulty or not, its identity must be right: by it the plan knows that the live object has not left Git.
-  const settled = { object: withScope(object, scope, targetNamespace), origin };
+  const settled = { ...volatileOf(manifest), object: withScope(object, scope, targetNamespace), origin };
   return fault === undefined ? settled : { manifest: settled, why: fault };
+}
+
+/** What stood in stringData is found in data. */
+function volatileOf({ object, volatile }: Manifest): Pick<Manifest, 'volatile'> {
+  if (volatile === undefined) return {};
+  if (object.kind !== 'Secret' || object.apiVersion !== 'v1') return { volatile };
+  return { volatile: volatile.map((pointer) => pointer.replace(/^\/stringData(?=\/|$)/, '/data')) };
 }
 
 function tryNormalise(object: KubeObject): { readonly object: KubeObject; readonly fault?: string } {

@@ -3,72 +3,149 @@ import { join, posix } from 'node:path';
 import { HoldfastError } from '../model/errors.ts';
 import type { Application } from '../model/application.ts';
 import type { Manifest, Origin } from '../model/resource.ts';
+import { chartDirectory } from '../source/closure-helm.ts';
+import { chartOrigins } from './helm-origins.ts';
+import { hookOf } from './helm-hooks.ts';
+import { postRender } from './helm-post-render.ts';
+import { canCheckSchemas } from './helm-schemas.ts';
+import { helmValues } from './helm-values.ts';
+import type { HelmValues } from './helm-values.ts';
+import { markVolatile } from './helm-volatile.ts';
+import { usesDice, withOtherDice } from './helm-dice.ts';
 import { decodeText, parseManifests } from './parse-manifests.ts';
-import type { ParseOptions } from './parse-manifests.ts';
-import { preflightHelm } from './preflight-helm.ts';
-import type { HelmPreflight } from './preflight-helm.ts';
+import type { PreparedInputs } from './prepare-inputs.ts';
 import { materialise, withPrivateDirectory } from './private-directory.ts';
 import { renderFaultsError } from './render-faults.ts';
-import { contentsOf } from './render-kustomize.ts';
 import type { ToolContext } from './render-kustomize.ts';
-import type { RenderInput } from './renderer.ts';
+import type { Rendered, RenderInput } from './renderer.ts';
 import { runTool } from './run-tool.ts';
 import { hasVariables } from './substitute/substitute-manifests.ts';
 import { toolError } from './tool-words.ts';
-import type { TreeIndex } from './tree-index.ts';
 
 const RELEASE_NAME = /^[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?$/;
+const NAMESPACE = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
 const KUBE_VERSION = /^v?\d+\.\d+(?:\.\d+)?(?:[-+][0-9A-Za-z.+-]*)?$/;
 const API_VERSION = /^[A-Za-z0-9][A-Za-z0-9./-]*$/;
 
+/** What one run of helm is started on. */
+interface HelmRun {
+  readonly application: Application;
+  /** Path in the private directory → content. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  /** Of the chart, in the private directory. */
+  readonly chart: string;
+  readonly values: HelmValues;
+  readonly argv: readonly string[];
+  readonly secrets: readonly string[];
+  readonly originOf: (document: { readonly comment: string }) => Origin;
+}
+
 /**
- * `helm template` of a chart in the repository, with its CRDs. Objects that helm would run as hooks (annotation
- * `helm.sh/hook`) are left out: applied as ordinary objects they would run at the wrong time, over and over.
+ * `helm template` of a chart, with its CRDs. Objects that helm would run as hooks say so in `hook`; tests are left out.
+ * A chart that throws dice is rendered twice: what comes out differently is `volatile`, with a warning for each object.
+ *
+ * @throws HoldfastError `render-failed`, `render-refused`, `render-limit`, `value-missing`
  */
 export async function renderHelm(
   context: ToolContext,
-  tree: TreeIndex,
+  prepared: PreparedInputs,
   input: RenderInput,
-): Promise<readonly Manifest[]> {
-  const { limits } = context;
+): Promise<Rendered> {
   const { application } = input;
+  const { helm } = application.render;
+  const { files, origins } = prepared;
+  const chart = chartDirectory(posix.normalize(application.path), helm);
   const argv = helmArguments(input);
-  const preflight = preflightHelm({ tree, limits }, application.path);
+  const values = helmValues({ limits: context.limits, files }, input);
+  const mayCheck = helm?.skipSchemaValidation !== true && canCheckSchemas(context.limits, files, chart);
+  const origin = chartOrigins({ limits: context.limits, files, origins }, chart);
+  const run: HelmRun = {
+    application,
+    files,
+    chart,
+    values,
+    argv: [...argv, ...values.argv, ...(mayCheck ? [] : ['--skip-schema-validation'])],
+    secrets: [...prepared.secrets, ...values.secrets],
+    originOf: ({ comment }) => origin(comment),
+  };
+  const manifests = await renderOnce(context, run);
+  if (!throwsDice(run)) return { manifests, warnings: [] };
+  return markVolatile(manifests, await renderAgain(context, run));
+}
+
+async function renderOnce(context: ToolContext, run: HelmRun): Promise<readonly Manifest[]> {
+  const { limits } = context;
+  const { application, values } = run;
   const binary = await context.tools.helm();
-  return await withPrivateDirectory(context.temporaryDirectory, async (directory) => {
+  const options = { ...limits, drafts: hasVariables(application) };
+  const name = 'helm template';
+  const output = await withPrivateDirectory(context.temporaryDirectory, async (directory) => {
     const root = join(directory, 'tree');
-    await materialise(root, contentsOf(tree, preflight.files));
+    await materialise(root, run.files);
+    await materialise(
+      join(directory, 'values'),
+      values.files.map(({ name, content }) => [name, content] as const),
+    );
     try {
-      const output = await runTool({
-        name: 'helm template',
+      return await runTool({
+        name,
         binary,
         argv: [
           'template',
           releaseNameOf(application),
           // An absolute path: helm takes none of them for a chart reference, and it cannot begin with a dash.
-          join(root, application.path),
-          ...argv,
-          ...(preflight.validateSchema ? [] : ['--skip-schema-validation']),
+          join(root, run.chart),
+          ...values.files.map((file) => `--values=${join(directory, 'values', file.name)}`),
+          ...run.argv,
         ],
         directory,
         workingDirectory: root,
         limits,
       });
-      return parseOutput(output, application.path, preflight, {
-        ...limits,
-        drafts: hasVariables(application),
-      });
     } catch (error) {
-      throw toolError(error, {
-        name: 'helm template',
-        path: application.path,
-        directory,
-        secrets: [...preflight.secrets, ...(context.secrets?.hidden() ?? [])],
-      });
+      const secrets = [...run.secrets, ...(context.secrets?.hidden() ?? [])];
+      throw toolError(error, { name, path: application.path, directory, secrets });
     }
+  });
+  return withHooks(await postRender(context, run, parseOutput(output, run, options)));
+}
+
+function throwsDice({ files, values, chart }: HelmRun): boolean {
+  const ofChart = [...files].flatMap(([path, content]) => (isIn(path, chart) ? [content] : []));
+  return [...ofChart, ...values.files.map(({ content }) => content)].some((content) => {
+    const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+    return bytes.includes('{{') && usesDice(bytes.toString('utf8'));
   });
 }
 
+/** With other dice, where the chart takes them; else once more with its own. */
+async function renderAgain(context: ToolContext, run: HelmRun): Promise<readonly Manifest[]> {
+  const change = (content: Uint8Array): Uint8Array => {
+    const text = decodeText(content);
+    if (text === undefined || !text.includes('{{')) return content;
+    const changed = withOtherDice(text);
+    return changed === text ? content : Buffer.from(changed);
+  };
+  const files = new Map(
+    [...run.files].map(([path, content]) => [path, isIn(path, run.chart) ? change(content) : content]),
+  );
+  const values = {
+    ...run.values,
+    files: run.values.files.map(({ name, content }) => ({ name, content: change(content) })),
+  };
+  try {
+    return await renderOnce(context, { ...run, files, values });
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.code !== 'render-failed') throw error;
+    return await renderOnce(context, run);
+  }
+}
+
+function isIn(path: string, directory: string): boolean {
+  return directory === '.' || path.startsWith(`${directory}/`);
+}
+
+/** As helm limits it: what comes from it gets a suffix, and most names end at 63 characters. */
 function releaseNameOf(application: Application): string {
   const name = application.render.releaseName ?? application.name;
   if (!RELEASE_NAME.test(name) || name.length > 53) {
@@ -80,7 +157,18 @@ function releaseNameOf(application: Application): string {
   return name;
 }
 
-function helmArguments({ application, kubeVersion, apiVersions = [] }: RenderInput): readonly string[] {
+function helmArguments(input: RenderInput): readonly string[] {
+  const { application } = input;
+  const { helm } = application.render;
+  const kubeVersion = helm?.kubeVersion ?? input.kubeVersion;
+  const apiVersions = [...new Set([...(input.apiVersions ?? []), ...(helm?.apiVersions ?? [])])];
+  const namespace = helm?.namespace ?? application.targetNamespace ?? 'default';
+  if (!NAMESPACE.test(namespace)) {
+    throw new HoldfastError(
+      'render-refused',
+      `namespace ${JSON.stringify(namespace.slice(0, 80))}: expected at most 63 lower-case letters, digits and dashes`,
+    );
+  }
   if (kubeVersion !== undefined && !KUBE_VERSION.test(kubeVersion)) {
     throw new HoldfastError(
       'render-refused',
@@ -95,9 +183,8 @@ function helmArguments({ application, kubeVersion, apiVersions = [] }: RenderInp
     );
   }
   return [
-    `--namespace=${application.targetNamespace ?? 'default'}`,
-    '--include-crds',
-    '--no-hooks',
+    `--namespace=${namespace}`,
+    ...(helm?.skipCrds === true ? [] : ['--include-crds']),
     ...(kubeVersion === undefined ? [] : [`--kube-version=${kubeVersion}`]),
     ...(apiVersions.length === 0 ? [] : [`--api-versions=${apiVersions.join(',')}`]),
   ];
@@ -105,34 +192,24 @@ function helmArguments({ application, kubeVersion, apiVersions = [] }: RenderInp
 
 function parseOutput(
   output: Uint8Array,
-  path: string,
-  preflight: HelmPreflight,
-  options: ParseOptions,
+  { application, originOf }: HelmRun,
+  options: Parameters<typeof parseManifests>[2],
 ): readonly Manifest[] {
   const text = decodeText(output);
   if (text === undefined) {
     throw renderFaultsError([
-      { origin: { file: path }, message: 'helm wrote something that is not UTF-8 text' },
+      { origin: { file: application.path }, message: 'helm wrote something that is not UTF-8 text' },
     ]);
   }
-  const originOf = ({ comment }: { readonly comment: string }): Origin =>
-    templateOf(comment, path, preflight);
   const { manifests, faults } = parseManifests(text, originOf, options);
   if (faults.length > 0) throw renderFaultsError(faults);
-  return manifests.filter(({ object }) => !isHook(object.metadata.annotations));
+  return manifests;
 }
 
-function isHook(annotations: Readonly<Record<string, unknown>> | null | undefined): boolean {
-  const hook = annotations?.['helm.sh/hook'];
-  return typeof hook === 'string' && hook !== 'crd-install';
-}
-
-/** `# Source: <chart>/templates/x.yaml`: the template in the repository, or the chart where that is not to be found. */
-function templateOf(comment: string, path: string, preflight: HelmPreflight): Origin {
-  const source = /^ ?Source: (.+)$/m.exec(comment)?.[1]?.trim();
-  if (source?.startsWith(`${preflight.chartName}/`)) {
-    const template = preflight.files.get(posix.join(path, source.slice(preflight.chartName.length + 1)));
-    if (template !== undefined) return { file: template };
-  }
-  return { file: path };
+function withHooks(manifests: readonly Manifest[]): readonly Manifest[] {
+  return manifests.flatMap((manifest) => {
+    const hook = hookOf(manifest.object);
+    if (hook === 'left-out') return [];
+    return [hook === undefined ? manifest : { ...manifest, hook }];
+  });
 }

@@ -1,18 +1,62 @@
-import type { RenderOptions } from '../model/application.ts';
 import { posix } from 'node:path';
-import type { ClosureWalk } from './closure-walk.ts';
+import type { HelmOptions, RenderOptions } from '../model/application.ts';
+import { declaredDependencies, readMapping, type Dependency } from './chart-dependencies.ts';
+import { chartMountPath, chartRequestOf, fetchChart } from './chart-elsewhere.ts';
+import { EXTERNAL_DIRECTORY, type ClosureWalk } from './closure-walk.ts';
+import { freeName, isVendoredArchive, vendoredCharts, type Vendored } from './chart-vendored.ts';
 import { renderRefused, resolveInRepository } from './repository-path.ts';
 
 const MAX_NESTED_CHARTS = 16;
 
 /**
- * Adds a chart, whole, and the charts it depends on by `file://`. Those from elsewhere must be vendored under charts/.
+ * Adds a chart, whole, the charts it depends on, and the values files. What is not vendored under charts/ is put there
+ * for helm to see: a chart at file:// in the repository, and one of a chart repository as `Chart.lock` pins it.
  */
-export async function addChart(walk: ClosureWalk, directory: string, _options: RenderOptions): Promise<void> {
-  await visitChart(walk, directory, []);
+export async function addChart(walk: ClosureWalk, path: string, options: RenderOptions): Promise<void> {
+  const { helm } = options;
+  const directory = chartDirectory(path, helm);
+  if (helm?.chart !== undefined) {
+    await fetchChart(walk, chartRequestOf(helm.chart), { file: path, where: 'spec.render.helm.chart' });
+  }
+  await visitChart(walk, { from: directory, to: directory }, []);
+  await addValuesFiles(walk, path, helm);
 }
 
-async function visitChart(walk: ClosureWalk, directory: string, above: readonly string[]): Promise<void> {
+/** Where the chart lies that is rendered: at the application's path, or where what was fetched is put. */
+export function chartDirectory(path: string, helm: HelmOptions | undefined): string {
+  return helm?.chart === undefined ? path : chartMountPath(chartRequestOf(helm.chart));
+}
+
+/** The values files that a definition names, from the repository's root, in their order, there or not. */
+export function valuesFilePaths(path: string, helm: HelmOptions | undefined): readonly string[] {
+  return (helm?.valuesFiles ?? []).map((entry, index) =>
+    // The file name only gives the directory from which the entry is meant.
+    resolveOwn(posix.join(path, 'definition'), `spec.render.helm.valuesFiles[${index}]`, entry),
+  );
+}
+
+async function addValuesFiles(walk: ClosureWalk, path: string, helm: HelmOptions | undefined): Promise<void> {
+  for (const [index, file] of valuesFilePaths(path, helm).entries()) {
+    const found = await walk.look(file);
+    if (found?.type === 'blob') {
+      walk.addFile(file, found.oid, 'values');
+    } else if (found === undefined && helm?.ignoreMissingValuesFiles === true) {
+      walk.addAbsent(file);
+    } else {
+      const why = found === undefined ? walk.whyAbsent(file) : `${file} is a directory: name a file`;
+      throw renderRefused(path, `spec.render.helm.valuesFiles[${index}]`, why);
+    }
+  }
+}
+
+/** Where a chart lies in the repository or in what comes from elsewhere, and where helm sees it. */
+interface ChartPlace {
+  readonly from: string;
+  readonly to: string;
+}
+
+async function visitChart(walk: ClosureWalk, place: ChartPlace, above: readonly string[]): Promise<void> {
+  const directory = place.from;
   const file = posix.join(directory, 'Chart.yaml');
   if (above.includes(directory) || above.length >= MAX_NESTED_CHARTS) {
     const circle = [...above, directory].join(' → ');
@@ -26,104 +70,118 @@ async function visitChart(walk: ClosureWalk, directory: string, above: readonly 
   if (chart === undefined) {
     throw renderRefused(file, 'path', 'does not exist: add it, or correct spec.path or spec.render.tool');
   }
-  const tree = await walk.look(directory);
-  // A chart in a chart came in with the outer one, and counts with its tree.
-  const inOuter = above.some((outer) => outer === '.' || directory.startsWith(`${outer}/`));
-  if (tree !== undefined && !inOuter) await walk.addDirectory(directory, tree.oid, () => true);
-  const legacy = posix.join(directory, 'requirements.yaml');
-  const declared = [
-    ...dependenciesOf(chart, file),
-    ...dependenciesOf((await readMapping(walk, legacy)) ?? {}, legacy),
-  ];
+  await addFiles(walk, directory, above);
   const vendored = await vendoredCharts(walk, directory);
   const inside = [...above, directory];
-  for (const dependency of declared) {
-    if (!isVendored(vendored, dependency.name)) await visitDependency(walk, dependency, inside);
+  await addDependencies(walk, place, { chart, vendored }, inside);
+  for (const { from, directory: name, isArchive } of vendored.charts) {
+    const to = posix.join(place.to, 'charts', name);
+    if (isArchive) walk.copyDirectory({ from, to });
+    // They may depend on charts beside this one themselves.
+    await visitChart(walk, { from, to }, inside);
   }
-  // They may depend on charts beside this one themselves.
-  for (const path of vendored.directories.values()) await visitChart(walk, path, inside);
 }
 
-interface Vendored {
-  /** By the chart's own name. */
-  readonly directories: ReadonlyMap<string, string>;
-  readonly archives: readonly string[];
-}
-
-async function vendoredCharts(walk: ClosureWalk, directory: string): Promise<Vendored> {
-  const charts = posix.join(directory, 'charts');
-  const directories = new Map<string, string>();
-  const archives: string[] = [];
-  for (const { name, type } of await walk.list(charts)) {
-    if (type === 'blob') {
-      if (/\.tgz$|\.tar\.gz$/.test(name)) archives.push(name);
-      continue;
-    }
-    // Helm ignores names that begin with a dot or an underscore.
-    const chart = /^[._]/.test(name)
-      ? undefined
-      : await readMapping(walk, posix.join(charts, name, 'Chart.yaml'));
-    if (chart === undefined) continue;
-    directories.set(typeof chart['name'] === 'string' ? chart['name'] : name, posix.join(charts, name));
+async function addFiles(walk: ClosureWalk, directory: string, above: readonly string[]): Promise<void> {
+  const tree = await walk.look(directory);
+  // A chart in a chart came in with the outer one, and counts with its tree.
+  if (tree !== undefined && !above.some((outer) => isInside(directory, outer))) {
+    const elsewhere = isExternal(directory);
+    await walk.addDirectory(
+      directory,
+      tree.oid,
+      // An artefact of a chart at the repository's root holds what comes from elsewhere beside the chart's own files.
+      (_name, path) => elsewhere === isExternal(path) && !isVendoredArchive(posix.relative(directory, path)),
+    );
   }
-  return { directories, archives };
+  const values = posix.join(directory, 'values.yaml');
+  const found = await walk.look(values);
+  if (found?.type === 'blob') walk.addFile(values, found.oid, 'values');
+  const schema = posix.join(directory, 'values.schema.json');
+  const described = await walk.look(schema);
+  if (described?.type === 'blob') walk.addFile(schema, described.oid, 'yaml');
 }
 
-function isVendored(vendored: Vendored, name: string): boolean {
-  return (
-    vendored.directories.has(name) || vendored.archives.some((archive) => archive.startsWith(`${name}-`))
-  );
+function isInside(directory: string, outer: string): boolean {
+  return outer === '.' ? !isExternal(directory) : directory.startsWith(`${outer}/`);
 }
 
-interface Dependency {
-  readonly file: string;
-  readonly where: string;
-  readonly name: string;
-  readonly repository: string;
+function isExternal(path: string): boolean {
+  return path.startsWith(`${EXTERNAL_DIRECTORY}/`);
 }
 
-async function visitDependency(
+async function addDependencies(
   walk: ClosureWalk,
-  dependency: Dependency,
-  above: readonly string[],
+  place: ChartPlace,
+  { chart, vendored }: { readonly chart: Readonly<Record<string, unknown>>; readonly vendored: Vendored },
+  inside: readonly string[],
 ): Promise<void> {
-  const { file, where, name, repository } = dependency;
-  if (!repository.startsWith('file://')) {
-    const shown = repository === '' ? 'has no repository' : 'comes from elsewhere';
+  const declared = await declaredDependencies(walk, place.from, chart);
+  const missing = declared.list
+    .map((dependency, index) => ({ dependency, index }))
+    .filter(({ dependency }) => !vendored.names.has(dependency.name));
+  const isRemote = missing.some(({ dependency }) => !dependency.repository.startsWith('file://'));
+  const locked = isRemote ? await declared.locked() : [];
+  const placed = new Set<string>();
+  for (const { dependency, index } of missing) {
+    const version = locked[index] ?? dependency.version;
+    const from = await dependencyDirectory(walk, place.from, { ...dependency, version });
+    // The same chart under two aliases is there once.
+    if (placed.has(from)) continue;
+    placed.add(from);
+    const to = posix.join(place.to, 'charts', freeName(dependency.name, vendored.taken));
+    await visitChart(walk, { from, to }, inside);
+    walk.copyDirectory({ from, to });
+  }
+}
+
+async function dependencyDirectory(
+  walk: ClosureWalk,
+  chart: string,
+  dependency: Dependency,
+): Promise<string> {
+  const { file, where, name, repository, version } = dependency;
+  const absent = `the chart "${name}" is not in charts/`;
+  if (isExternal(chart)) {
     throw renderRefused(
       file,
       where,
-      `the chart "${name}" is not in charts/ and ${shown}: remote charts are not fetched; ` +
-        'run "helm dependency build" and commit charts/',
+      `${absent}, where a published chart has its dependencies: publish it again`,
     );
   }
-  const path = resolveInRepository(file, `${where}.repository`, repository.slice('file://'.length) || '.');
+  if (repository === '') {
+    throw renderRefused(file, where, `${absent} and has no repository: commit it to charts/, or name one`);
+  }
+  if (/^(?:@|alias:)/.test(repository)) {
+    throw renderRefused(
+      file,
+      `${where}.repository`,
+      `${JSON.stringify(repository.slice(0, 80))} names a repository of somebody's own helm: write its URL`,
+    );
+  }
+  if (/^(?:https?|oci):\/\//.test(repository)) {
+    const request = { repository, name, ...(version === undefined ? {} : { version }) };
+    return await fetchChart(walk, request, { file, where });
+  }
+  if (!repository.startsWith('file://')) {
+    throw renderRefused(
+      file,
+      `${where}.repository`,
+      'expected https://, oci:// or file:// with a path in the repository; or commit the chart to charts/',
+    );
+  }
+  const path = resolveOwn(file, `${where}.repository`, repository.slice('file://'.length) || '.');
   if ((await walk.look(posix.join(path, 'Chart.yaml')))?.type !== 'blob') {
-    throw renderRefused(file, `${where}.repository`, `${path}/Chart.yaml does not exist in the repository`);
+    throw renderRefused(file, `${where}.repository`, walk.whyAbsent(posix.join(path, 'Chart.yaml')));
   }
-  await visitChart(walk, path, above);
+  return path;
 }
 
-async function readMapping(
-  walk: ClosureWalk,
-  file: string,
-): Promise<Readonly<Record<string, unknown>> | undefined> {
-  const found = await walk.look(file);
-  if (found?.type !== 'blob') return undefined;
-  const [document] = await walk.readYaml(file, found.oid);
-  if (typeof document !== 'object' || document === null || Array.isArray(document)) {
-    throw renderRefused(file, 'content', 'expected a mapping');
+/** A path in the repository itself. */
+function resolveOwn(file: string, where: string, entry: string): string {
+  const path = resolveInRepository(file, where, entry);
+  if (path === EXTERNAL_DIRECTORY || isExternal(path)) {
+    throw renderRefused(file, where, `${EXTERNAL_DIRECTORY} is reserved for what comes from elsewhere`);
   }
-  return document as Readonly<Record<string, unknown>>;
-}
-
-function dependenciesOf(chart: Readonly<Record<string, unknown>>, file: string): readonly Dependency[] {
-  const declared = chart['dependencies'];
-  if (!Array.isArray(declared)) return [];
-  return (declared as readonly unknown[]).flatMap((entry, index) => {
-    if (typeof entry !== 'object' || entry === null) return [];
-    const { name, repository } = entry as Readonly<Record<string, unknown>>;
-    const text = (value: unknown) => (typeof value === 'string' ? value : '');
-    return [{ file, where: `dependencies[${index}]`, name: text(name), repository: text(repository) }];
-  });
+  return path;
 }

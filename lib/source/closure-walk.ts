@@ -88,6 +88,7 @@ export interface ClosureWalk {
     /** Whether directories in it are looked into. @default true */
     recurse?: boolean,
   ): Promise<void>;
+  readBlob(oid: string): Promise<Uint8Array>;
   /** The documents of a small YAML file, read as the tools read them; empty ones are left out. */
   readYaml(path: string, oid: string, options?: YamlReading): Promise<readonly unknown[]>;
   parseYaml(text: string, file: string, where: string, options?: YamlReading): readonly unknown[];
@@ -301,6 +302,7 @@ export function closureWalk(
     isArtefact,
     mount: mounts.add,
     isMounted: mounts.has,
+    readBlob: mounts.readBlob,
     addInline: (input) => void inline.push(input),
     replaceFile: (replacement) => void replacements.set(replacement.path, replacement),
     copyDirectory: (copy) => void copies.push(copy),

@@ -41,7 +41,7 @@ const aChart = (files: Files = {}): Files => ({
 const dataOf = async (...args: Parameters<typeof render>) => (await render(...args))[0]?.object.data;
 
 withTools(`a chart${whySkipped}`, () => {
-  it('renders templates and CRDs with their places, and leaves hooks and notes out', async () => {
+  it('renders templates and CRDs with their places, and leaves tests and notes out', async () => {
     const manifests = await render(
       aChart({
         'app/crds/crd.yaml':
@@ -62,6 +62,7 @@ withTools(`a chart${whySkipped}`, () => {
 
     expect(manifests.map(({ object, origin }) => [object.metadata.name, origin.file]).sort()).toEqual([
       ['a.b.io', 'app/crds/crd.yaml'],
+      ['hook', 'app/templates/hook.yaml'],
       ['one', 'app/templates/two.yaml'],
       ['two', 'app/templates/two.yaml'],
       ['web', 'app/templates/cm.yaml'],
@@ -233,14 +234,10 @@ describe('a chart that is refused before helm is asked', () => {
     [
       'is remote',
       '{name: x, repository: "https://user:hunter2@charts.example.com"}',
-      'remote charts are not fetched',
+      'is not in the artefact',
     ],
-    [
-      'is in a registry',
-      '{name: x, repository: "oci://example.com/charts"}',
-      'remote charts are not fetched',
-    ],
-    ['has an alias for a repository', '{name: x, repository: "@stable"}', 'remote charts are not fetched'],
+    ['is in a registry', '{name: x, repository: "oci://example.com/charts"}', 'is not in the artefact'],
+    ['has an alias for a repository', '{name: x, repository: "@stable"}', 'write its URL'],
     ['has no repository', '{name: x}', 'has no repository'],
     ['lies outside', '{name: x, repository: "file://../../x"}', 'leads out of the repository'],
     ['lies at an absolute path', '{name: x, repository: "file:///etc"}', 'not a relative path'],

@@ -362,69 +362,6 @@ describe('a kustomization', () => {
   });
 });
 
-describe('a chart', () => {
-  const chart = {
-    'app/Chart.yaml': 'name: app',
-    'app/values.yaml': '',
-    'app/templates/a.yaml': '',
-    'app/x.tpl': '',
-  };
-
-  it('is taken whole, with the charts beside it that it depends on', async () => {
-    const closure = await closureOf({
-      ...chart,
-      'app/Chart.yaml': 'name: app\ndependencies: [{name: common, repository: "file://../common"}]',
-      'common/Chart.yaml': 'name: common',
-      'common/templates/_x.tpl': '',
-      'other/Chart.yaml': 'name: other',
-    });
-
-    expect(filesOf(closure)).toEqual(
-      [...Object.keys(chart), 'common/Chart.yaml', 'common/templates/_x.tpl'].sort(),
-    );
-  });
-
-  it('needs nothing else for a dependency that is vendored, whatever its repository says', async () => {
-    const closure = await closureOf({
-      ...chart,
-      'app/Chart.yaml':
-        'name: app\ndependencies: [{name: redis, repository: "https://x"}, {name: sub, repository: "file://../../../away"}]',
-      'app/charts/redis-1.2.3.tgz': 'x',
-      'app/charts/sub/Chart.yaml':
-        'name: sub\ndependencies: [{name: common, repository: "file://../../../common"}]',
-      'common/Chart.yaml': 'name: common',
-    });
-
-    expect(filesOf(closure)).toContain('common/Chart.yaml');
-  });
-
-  it.each([
-    [
-      'a remote chart',
-      { ...chart, 'app/Chart.yaml': 'dependencies: [{name: redis, repository: "https://x"}]' },
-      /"redis" is not in charts/,
-    ],
-    [
-      'a chart out of the repository',
-      { ...chart, 'app/Chart.yaml': 'dependencies: [{repository: "file://../../x"}]' },
-      /leads out/,
-    ],
-    [
-      'a chart that is not there',
-      { ...chart, 'app/Chart.yaml': 'dependencies: [{repository: "file://../x"}]' },
-      /x\/Chart.yaml does not exist/,
-    ],
-    ['a circle', { ...chart, 'app/Chart.yaml': 'dependencies: [{repository: "file://."}]' }, /circle/],
-    ['a symlink in it', { ...chart, 'app/templates/l': { type: 'symlink' } }, /symbolic/],
-    ['a Chart.yaml that is no mapping', { ...chart, 'app/Chart.yaml': '[]' }, /expected a mapping/],
-  ] as readonly [string, Files, RegExp][])('refuses %s', async (_, files, message) => {
-    const refused = await refusal(files);
-
-    expect(refused.code).toBe('render-refused');
-    expect(refused.message).toMatch(message);
-  });
-});
-
 describe('inputClosure', () => {
   it.each(['nowhere', 'app/a.yaml/b', 'ap'])(
     'rejects the path "%s" that is not in the commit',

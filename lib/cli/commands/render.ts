@@ -56,6 +56,7 @@ async function run(cli: Cli, path: string, options: RenderOptions): Promise<void
   for (const { manifest, why } of rendered.rejections) {
     cli.io.err(`warning: ${printable(describeOrigin(manifest.origin))}: ${printable(why)}\n`);
   }
+  for (const note of rendered.notes) cli.io.err(`note: ${printable(note)}\n`);
   if (rendered.definitions.length > 0) {
     cli.io.err(
       `note: ${plural(rendered.definitions.length, 'definition')} left out: a root registers them\n`,

@@ -97,7 +97,7 @@ function substituteOne(manifest: Manifest, variables: ReadonlyMap<string, string
   }
   if (read === undefined || more !== undefined)
     return { fault: 'variables make it something else than one object' };
-  return { manifest: { object: read.object, origin: manifest.origin }, length: text.length };
+  return { manifest: { ...manifest, object: read.object }, length: text.length };
 }
 
 function afterwards(message: string): string {

@@ -1,0 +1,72 @@
+/**
+ * Functions of Helm's templates whose result is another one each time, or another tomorrow. `keys` and `values` give the
+ * entries of a map in no order.
+ */
+const DICE = new Set([
+  ...['randAlphaNum', 'randAlpha', 'randNumeric', 'randAscii', 'randBytes', 'randInt', 'shuffle', 'uuidv4'],
+  ...['genPrivateKey', 'genCA', 'genCAWithKey', 'genSelfSignedCert', 'genSelfSignedCertWithKey'],
+  ...['genSignedCert', 'genSignedCertWithKey', 'htpasswd', 'bcrypt', 'encryptAES', 'getHostByName'],
+  ...['now', 'ago', 'date_in_zone', 'dateInZone', 'htmlDate', 'htmlDateInZone', 'date', 'keys', 'values'],
+]);
+
+/**
+ * What stands in for a function in the second render, so that chance and a clock that stands still for a second cannot
+ * make the two alike: each takes the same arguments, and never gives what the first can have given.
+ */
+const OTHER_DICE: Readonly<Record<string, string>> = {
+  now: '(toDate `2006-01-02` `1999-05-17`)',
+  ago: 'toString',
+  // Above every result, which lies below the second argument.
+  randInt: 'max',
+  // Base64: longer than what was asked for.
+  randAlphaNum: 'randBytes',
+  randAlpha: 'randBytes',
+  randNumeric: 'randBytes',
+  randAscii: 'randBytes',
+  shuffle: 'b64enc',
+};
+
+/** Whether a text holds a template's action that calls such a function. */
+export function usesDice(text: string): boolean {
+  return calls(text).some(({ name }) => DICE.has(name));
+}
+
+/** The text with other functions in place of those that chance or the clock may make alike. */
+export function withOtherDice(text: string): string {
+  let rewritten = '';
+  let at = 0;
+  for (const { name, start } of calls(text)) {
+    const other = Object.hasOwn(OTHER_DICE, name) ? OTHER_DICE[name] : undefined;
+    if (other === undefined) continue;
+    rewritten += text.slice(at, start) + other;
+    at = start + name.length;
+  }
+  return rewritten + text.slice(at);
+}
+
+interface Call {
+  readonly name: string;
+  readonly start: number;
+}
+
+/** Tokens of Go's text/template inside of an action; what is in none of the groups is a character that ends it. */
+const TOKEN =
+  /(?<end>-?\}\})|(?<skip>\/\*[\s\S]*?\*\/|"(?:\\.|[^"\\\n])*"|`[^`]*`|'(?:\\.|[^'\\\n])*'|[.$][\p{L}\p{N}_]*|\p{N}[\p{L}\p{N}_]*)|(?<name>[\p{L}_][\p{L}\p{N}_]*)|[\s\S]/uy;
+
+/** The bare words in all actions, which are functions and keywords. Linear in the text's length. */
+function calls(text: string): readonly Call[] {
+  const found: Call[] = [];
+  for (let open = text.indexOf('{{'); open >= 0; ) {
+    TOKEN.lastIndex = open + 2;
+    let ended = false;
+    while (!ended && TOKEN.lastIndex < text.length) {
+      const start = TOKEN.lastIndex;
+      const groups = TOKEN.exec(text)?.groups;
+      if (groups === undefined) break;
+      if (groups['end'] !== undefined) ended = true;
+      else if (groups['name'] !== undefined) found.push({ name: groups['name'], start });
+    }
+    open = ended ? text.indexOf('{{', TOKEN.lastIndex) : -1;
+  }
+  return found;
+}

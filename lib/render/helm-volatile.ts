@@ -1,0 +1,94 @@
+import { HoldfastError } from '../model/errors.ts';
+import type { KubeObject, Manifest } from '../model/resource.ts';
+import { isObject } from './parse-manifests.ts';
+import { describeObject } from './describe-object.ts';
+
+/** Named in one message. */
+const SHOWN = 20;
+
+/**
+ * What comes out differently in two renders of one chart, kept as `volatile` of each manifest and told in a warning for
+ * each object. Hooks run anew with every sync, so theirs does not matter.
+ *
+ * @throws HoldfastError `render-failed` naming objects that are in one render only: what has a new name each time would
+ * be created and deleted over and over
+ */
+export function markVolatile(
+  manifests: readonly Manifest[],
+  again: readonly Manifest[],
+): { readonly manifests: readonly Manifest[]; readonly warnings: readonly string[] } {
+  const others = byIdentity(again);
+  const warnings: string[] = [];
+  const fleeting: Manifest[] = [];
+  const marked = [...byIdentity(manifests)].map(([identity, manifest]): Manifest => {
+    if (manifest.hook !== undefined) return manifest;
+    const other = others.get(identity);
+    if (other === undefined) {
+      fleeting.push(manifest);
+      return manifest;
+    }
+    const found = differences(manifest.object, other.object, '');
+    if (found.length === 0) return manifest;
+    warnings.push(warningOf(manifest.object, found));
+    return { ...manifest, volatile: [...new Set([...(manifest.volatile ?? []), ...found])] };
+  });
+  const own = byIdentity(manifests);
+  fleeting.push(...[...others].flatMap(([identity, each]) => (own.has(identity) || each.hook ? [] : [each])));
+  if (fleeting.length > 0) throw fleetingError(fleeting);
+  return { manifests: marked, warnings };
+}
+
+/** Two documents of one identity are told apart by their order; later checks refuse them. */
+function byIdentity(manifests: readonly Manifest[]): ReadonlyMap<string, Manifest> {
+  const counts = new Map<string, number>();
+  return new Map(
+    manifests.map((manifest) => {
+      const { apiVersion, kind, metadata } = manifest.object;
+      const { namespace = '', name = '', generateName = '' } = metadata;
+      const identity = JSON.stringify([apiVersion, kind, namespace, name, name === '' ? generateName : '']);
+      const count = (counts.get(identity) ?? 0) + 1;
+      counts.set(identity, count);
+      return [`${identity} ${count}`, manifest];
+    }),
+  );
+}
+
+/** JSON pointers of what differs, as deep as both have the same shape. */
+function differences(one: unknown, other: unknown, at: string): readonly string[] {
+  if (isObject(one) && isObject(other)) {
+    const keys = new Set([...Object.keys(one), ...Object.keys(other)]);
+    return [...keys].flatMap((key) =>
+      Object.hasOwn(one, key) && Object.hasOwn(other, key)
+        ? differences(one[key], other[key], `${at}/${escaped(key)}`)
+        : [`${at}/${escaped(key)}`],
+    );
+  }
+  if (Array.isArray(one) && Array.isArray(other) && one.length === other.length) {
+    return one.flatMap((item, index) => differences(item, other[index], `${at}/${index}`));
+  }
+  return Object.is(one, other) ? [] : [at];
+}
+
+function escaped(key: string): string {
+  return key.replaceAll('~', '~0').replaceAll('/', '~1');
+}
+
+function warningOf(object: KubeObject, pointers: readonly string[]): string {
+  const shown = pointers.slice(0, SHOWN).join(', ');
+  const more = pointers.length > SHOWN ? ` and ${pointers.length - SHOWN} more` : '';
+  const comes = pointers.length === 1 ? 'comes' : 'come';
+  return (
+    `${describeObject(object)}: ${shown}${more} ${comes} out differently each time: what was applied first is kept ` +
+    'until something else in this object changes; give it in the values instead'
+  );
+}
+
+function fleetingError(manifests: readonly Manifest[]): HoldfastError {
+  const names = [...new Set(manifests.map(({ object }) => describeObject(object)))];
+  const more = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : '';
+  return new HoldfastError(
+    'render-failed',
+    `${names.slice(0, SHOWN).join(', ')}${more}: not in every render of the chart, for a name comes out differently ` +
+      'each time: what has a new name with each render cannot be kept; give it a fixed one in the values',
+  );
+}
