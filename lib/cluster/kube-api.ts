@@ -20,6 +20,8 @@ export interface Discovery {
   preferred(group: string, kind: string): ResourceType | undefined;
   /** Every preferred type that can be listed; for guards that must see everything in a namespace. */
   listable(): readonly ResourceType[];
+  /** `group/version` and `group/version/Kind` of everything that is served, sorted; of what failed, the former. */
+  apiVersions(): readonly string[];
   /** Group versions whose discovery failed (an aggregated API that is down): what is in them is unknown, not absent. */
   readonly failedGroups: readonly string[];
 }

@@ -112,6 +112,11 @@ export function discoveryOf(
         const type = any === undefined ? undefined : preferred(any.group, any.kind);
         return type?.verbs.includes('list') === true ? [type] : [];
       }),
+    apiVersions: () => {
+      const served = new Set(failedGroups.filter((name) => name.includes('/')));
+      for (const key of exact.keys()) served.add(key).add(key.slice(0, key.lastIndexOf('/')));
+      return [...served].sort();
+    },
     failedGroups,
   };
 }

@@ -2,13 +2,13 @@ import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { Log } from '../model/log.ts';
 import { createRedactor, type Redactor } from '../secrets/redactor.ts';
 import { registeringStore } from '../secrets/registering-store.ts';
-import type { SecretStore } from '../secrets/secret-store.ts';
+import type { SecretStore, SecretVersions } from '../secrets/secret-store.ts';
 import { createSecretsManagerStore } from '../secrets/secrets-manager-store.ts';
 import { redactingLog } from './redacting-log.ts';
 
 /** The secrets of an installation, and a log in which none of those that were fetched can appear. */
 export interface SecretsAndLog {
-  readonly secrets: SecretStore;
+  readonly secrets: SecretStore & SecretVersions;
   readonly log: Log;
   readonly redactor: Redactor;
 }

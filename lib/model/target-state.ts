@@ -27,6 +27,16 @@ export type Wanted =
   /** The application, or its destination, left Git: a tombstone that is worked off. */
   | { readonly kind: 'removed'; readonly order: Order; readonly prune: boolean };
 
+/**
+ * What a run rendered with beside its commit: versions of values and keys, and what helm asks of the destination. By
+ * version only, never by value.
+ */
+export interface RecordedInputs {
+  readonly digest: Digest;
+  /** What the destination is and serves is part of it. */
+  readonly capabilities?: true;
+}
+
 export interface Applied {
   /** Absent once a removal is complete. */
   readonly revision?: CommitSha;
@@ -73,6 +83,8 @@ export interface TargetState {
     readonly wantedSeq: number;
     readonly revision?: CommitSha;
     readonly message: string;
+    /** Absent: it needed nothing else, or did not get so far as to look. Another digest now means another render. */
+    readonly inputs?: RecordedInputs;
   };
   /** Failed attempts in a row at the current `wantedSeq`. */
   readonly attempt: number;

@@ -7,6 +7,7 @@ import {
   isRunnable,
   isSettled,
   isWorkOutstanding,
+  type RecordedInputs,
   type TargetState,
   type Wanted,
 } from './target-state.ts';
@@ -38,6 +39,7 @@ export type TargetEvent =
       readonly outcome: RunOutcome;
       readonly runId: string;
       readonly message: string;
+      readonly inputs?: RecordedInputs;
       /** Covers everything that may exist now; `keep`: the run changed nothing; `none`: nothing is left. */
       readonly inventory: BlobPointer | 'keep' | 'none';
       /** When to try again; absent: success, or a failure that only a new commit or a request can mend. */
@@ -204,6 +206,7 @@ function finish(state: TargetState, event: Of<'finish'>): Transition {
       at: event.now,
       wantedSeq: event.wantedSeq,
       message: event.message,
+      ...(event.inputs === undefined ? {} : { inputs: event.inputs }),
       ...revisionOf(state, event.wantedSeq),
     },
     ...(succeeded ? { applied: appliedOf(state, event) } : {}),

@@ -9,7 +9,9 @@ export type WakeReason =
   | 'drift'
   | 'requested'
   | 'artefact-missing'
-  | 'health';
+  | 'health'
+  /** A value, a key or the destination changed, on which the render depends. */
+  | 'inputs';
 
 /** A message carries an id and a reason, never work: the handler reads what is wanted from the table. */
 export type WakeUp =

@@ -13,6 +13,7 @@ const REASONS = [
   'requested',
   'artefact-missing',
   'health',
+  'inputs',
 ] as const satisfies readonly WakeReason[];
 
 const shared = {

@@ -12,6 +12,23 @@ export type SecretRole =
   /** Values for charts and variables. */
   | 'values';
 
+/** A value with the id of its version: another id, another value. */
+export interface VersionedSecret {
+  readonly value: string;
+  readonly version: string;
+}
+
+/** For who has to know whether a secret is still the one that was used. */
+export interface SecretVersions {
+  /**
+   * The current value, asked for now; never one that was kept.
+   * @throws HoldfastError `secret-missing` (never names a value)
+   */
+  getVersioned(role: SecretRole, name: string): Promise<VersionedSecret>;
+  /** The id of the current version, without reading the value; undefined: there is none. */
+  currentVersion(role: SecretRole, name: string): Promise<string | undefined>;
+}
+
 export interface SecretStore {
   /**
    * The current value. Cached briefly; `fresh` refetches (after a rejection).

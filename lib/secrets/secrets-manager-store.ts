@@ -1,6 +1,7 @@
 import {
   CreateSecretCommand,
   DeleteSecretCommand,
+  DescribeSecretCommand,
   GetSecretValueCommand,
   PutSecretValueCommand,
   ResourceExistsException,
@@ -8,7 +9,7 @@ import {
   type SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import { HoldfastError } from '../model/errors.ts';
-import type { SecretRole, SecretStore } from './secret-store.ts';
+import type { SecretRole, SecretStore, SecretVersions, VersionedSecret } from './secret-store.ts';
 
 /** How long a rotation may go unnoticed by a warm function that nobody contradicts. */
 const FOUND_TTL_MS = 5 * 60_000;
@@ -24,7 +25,7 @@ export interface SecretsManagerStoreDeps {
   readonly now?: () => number;
 }
 
-type Lookup = { readonly kind: 'found'; readonly value: string } | { readonly kind: 'missing' };
+type Lookup = ({ readonly kind: 'found' } & VersionedSecret) | { readonly kind: 'missing' };
 
 interface CacheEntry {
   readonly lookup: Promise<Lookup>;
@@ -36,7 +37,7 @@ interface CacheEntry {
  * Secrets in AWS Secrets Manager, kept in memory for a while: values for five minutes, absence for one. Concurrent
  * gets of one secret share a request. Failures are not kept.
  */
-export function createSecretsManagerStore(deps: SecretsManagerStoreDeps): SecretStore {
+export function createSecretsManagerStore(deps: SecretsManagerStoreDeps): SecretStore & SecretVersions {
   const now = deps.now ?? (() => performance.now());
   const cache = new Map<string, CacheEntry>();
 
@@ -67,15 +68,26 @@ export function createSecretsManagerStore(deps: SecretsManagerStoreDeps): Secret
         cached !== undefined &&
         (cached.expiresAt === Number.POSITIVE_INFINITY ||
           (options.fresh !== true && now() < cached.expiresAt));
-      const found = await (usable ? cached.lookup : fetchInto(secretId));
-      if (found.kind === 'missing') {
-        throw new HoldfastError(
-          'secret-missing',
-          `secret "${secretId}" does not exist or has no text value: create it, or correct the name`,
-          { details: { secret: secretId } },
-        );
+      return present(await (usable ? cached.lookup : fetchInto(secretId)), secretId).value;
+    },
+    async getVersioned(role, name) {
+      const secretId = secretIdOf(deps.prefix, role, name);
+      const cached = cache.get(secretId);
+      const underWay = cached?.expiresAt === Number.POSITIVE_INFINITY ? cached.lookup : undefined;
+      const { value, version } = present(await (underWay ?? fetchInto(secretId)), secretId);
+      return { value, version };
+    },
+    async currentVersion(role, name) {
+      const secretId = secretIdOf(deps.prefix, role, name);
+      try {
+        const answer = await deps.secretsManager.send(new DescribeSecretCommand({ SecretId: secretId }));
+        if (answer.DeletedDate !== undefined) return undefined;
+        const stages = Object.entries(answer.VersionIdsToStages ?? {});
+        return stages.find(([, names]) => names.includes('AWSCURRENT'))?.[0];
+      } catch (cause) {
+        if (cause instanceof ResourceNotFoundException) return undefined;
+        throw storeError('read', secretId, cause);
       }
-      return found.value;
     },
     async put(role, name, value) {
       const secretId = secretIdOf(deps.prefix, role, name);
@@ -119,12 +131,21 @@ export function secretIdOf(prefix: string, role: SecretRole, name: string): stri
   return `${prefix}/${role}/${name}`;
 }
 
+function present(found: Lookup, secretId: string): VersionedSecret {
+  if (found.kind === 'found') return found;
+  throw new HoldfastError(
+    'secret-missing',
+    `secret "${secretId}" does not exist or has no text value: create it, or correct the name`,
+    { details: { secret: secretId } },
+  );
+}
+
 async function fetchSecret(deps: SecretsManagerStoreDeps, secretId: string): Promise<Lookup> {
   try {
     const answer = await deps.secretsManager.send(new GetSecretValueCommand({ SecretId: secretId }));
     return answer.SecretString === undefined
       ? { kind: 'missing' }
-      : { kind: 'found', value: answer.SecretString };
+      : { kind: 'found', value: answer.SecretString, version: answer.VersionId ?? '' };
   } catch (cause) {
     if (cause instanceof ResourceNotFoundException) {
       return { kind: 'missing' };
