@@ -6,6 +6,7 @@ import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
+import { elsewhereToEnvironment } from '../compose/elsewhere.ts';
 import { IP_ALLOW_LIST_VARIABLE, readIpAllowList } from '../compose/ip-allow-list.ts';
 import { type InstallationNames, namesToEnvironment } from '../compose/names.ts';
 import type { SecretRole } from '../secrets/secret-store.ts';
@@ -116,9 +117,12 @@ function createSourceStage(
   resources: FunctionResources,
 ): HoldfastFunction {
   const { names, table, artefacts } = resources;
+  const { environment, ...shared } = rendering(resources);
   const sourceStage = new HoldfastFunction(scope, 'SourceStage', {
     ...common('sourceStage', props),
-    ...rendering(resources),
+    ...shared,
+    // Only here is anything fetched: the target stage has all of it in the artefact.
+    environment: { ...environment, ...elsewhereToEnvironment(props) },
     description: 'Holdfast: looks at Git, stores artefacts, wakes targets; sweeps',
     ephemeralStorage: SOURCE_STORAGE,
     noDeadLetters: CALLED_AGAIN,

@@ -101,6 +101,20 @@ export interface HoldfastProps {
   readonly ipAllowList?: readonly string[];
 
   /**
+   * From where bases may be fetched that kustomizations refer to by a URL: hosts such as `github.com` (https and public
+   * addresses only), or whole origins such as `https://git.internal:8443`, which may be private. Repositories are read
+   * anonymously, at the commit that the ref is at when the source is looked at.
+   * @default nowhere; such kustomizations are refused
+   */
+  readonly remoteBases?: readonly string[];
+  /**
+   * Origins of chart repositories and registries that may speak plain http and have private addresses, such as
+   * `http://charts.internal:8080`.
+   * @default none; charts come over https from public addresses
+   */
+  readonly chartOrigins?: readonly string[];
+
+  /**
    * A table of your own with the keys and indexes of lib/state/table.ts.
    * @default a new one
    */

@@ -21,6 +21,8 @@ export interface LocalCommandOptions extends GlobalOptions {
   readonly sweep: number;
   readonly scan: number;
   readonly lease: number;
+  readonly remoteBase?: readonly string[];
+  readonly chartOrigin?: readonly string[];
 }
 
 /** Runs a local installation until Ctrl-C. */
@@ -35,6 +37,7 @@ export async function runLocal(cli: Cli, options: LocalCommandOptions): Promise<
     timings: { ...DEFAULT_TIMINGS, leaseMs: options.lease * 1000 },
     sweepSeconds: options.sweep,
     scanSeconds: options.scan,
+    elsewhere: { remoteBases: options.remoteBase ?? [], chartOrigins: options.chartOrigin ?? [] },
     log,
   });
   let sandbox: SandboxCluster | undefined;

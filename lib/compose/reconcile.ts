@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { s3ArtefactStore } from '../artefact/s3-artefact-store.ts';
+import { createChartHost } from '../charts/create-chart-host.ts';
 import { createConnector } from '../cluster/create-connector.ts';
 import { awsSts } from '../cluster/eks-sts.ts';
 import { createEksTokenSource } from '../cluster/eks-token-source.ts';
@@ -23,6 +24,7 @@ import { createGitHost } from '../source/git-host.ts';
 import { dynamoTable } from '../state/table.ts';
 import { tableStateStore } from '../state/table-state-store.ts';
 import { type AwsClients, createAwsClients } from './aws.ts';
+import { elsewhereFromEnvironment, openElsewhere, type ElsewhereOptions } from './elsewhere.ts';
 import { createEmfMetrics } from './emf-metrics.ts';
 import { loadHashKey } from './hash-key.ts';
 import { createLambdaLog } from './lambda-log.ts';
@@ -38,6 +40,8 @@ export interface ReconcileParts {
   /** For the Git cache, the tools and the private directories of renders. */
   readonly temporaryDirectory: string;
   readonly timings?: Timings;
+  /** What the source stage may read that lies in no source. @default public charts, and no bases */
+  readonly elsewhere?: ElsewhereOptions;
 }
 
 export type ReconcileDeps = SourceStageDeps & TargetStageDeps & ScanDeps & SweepDeps;
@@ -57,6 +61,11 @@ export async function composeReconcile(
   const renders = join(temporaryDirectory, 'renders');
   mkdirSync(renders, { recursive: true, mode: 0o700 });
   const git = createGitHost({ secrets, cacheDirectory: join(temporaryDirectory, 'git') });
+  const charts = createChartHost({
+    secrets,
+    cacheDirectory: join(temporaryDirectory, 'charts'),
+    allowedOrigins: parts.elsewhere?.chartOrigins ?? [],
+  });
   const eksTokens = createEksTokenSource({ sts: awsSts(), onSecret: (value) => redactor.register(value) });
   const connector = createConnector({ clusters: (name) => state.getCluster(name), secrets, eksTokens });
   return {
@@ -68,6 +77,7 @@ export async function composeReconcile(
       targetQueueUrl: names.targetQueueUrl,
     }),
     git,
+    elsewhere: openElsewhere({ git, charts }, parts.elsewhere ?? {}),
     artefacts: s3ArtefactStore({ s3: clients.s3, bucket: names.bucket }),
     renderer: createRenderer({ tools, temporaryDirectory: renders }),
     connector,
@@ -80,6 +90,7 @@ export async function composeReconcile(
     metrics,
     async close() {
       await git.close();
+      await charts.close();
       await connector.close();
     },
   };
@@ -104,5 +115,6 @@ export function composeReconcileFromEnvironment(
     log: createLambdaLog(name),
     metrics: createEmfMetrics({ installation: names.installation }),
     temporaryDirectory: join(tmpdir(), 'holdfast'),
+    elsewhere: elsewhereFromEnvironment(environment),
   });
 }

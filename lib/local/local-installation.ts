@@ -5,6 +5,7 @@ import { createHandler as createDriftScan } from '../../functions/drift-scan/han
 import { createHandler as createReconcile } from '../../functions/reconcile/handler.ts';
 import { createHandler as createWebhook } from '../../functions/webhook/handler.ts';
 import { HASH_KEY_NAME } from '../compose/hash-key.ts';
+import type { ElsewhereOptions } from '../compose/elsewhere.ts';
 import type { InstallationNames } from '../compose/names.ts';
 import { composeReconcile, type ReconcileDeps } from '../compose/reconcile.ts';
 import { composeWebhook } from '../compose/webhook.ts';
@@ -32,6 +33,8 @@ export interface LocalOptions {
   readonly scanSeconds: number;
   /** Ports of further servers, kept for the command line and for the next start. */
   readonly extraPorts?: Readonly<Record<string, number>>;
+  /** What may be read that lies in no source. @default public charts, and no bases */
+  readonly elsewhere?: ElsewhereOptions;
   readonly log: Log;
 }
 
@@ -109,6 +112,7 @@ async function start(
     log,
     temporaryDirectory: join(directory, 'cache'),
     timings: options.timings ?? DEFAULT_TIMINGS,
+    elsewhere: options.elsewhere ?? {},
   });
   closing.push(() => deps.close());
 

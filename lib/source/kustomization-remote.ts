@@ -82,7 +82,7 @@ async function open(
     walk.mount(mount, `commit:${reader.commit}`, reader);
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
-    throw new HoldfastError(error.code, `${at.file}: ${at.where}: ${shown}: ${error.message}`, {
+    throw new HoldfastError(error.code, `${at.file}: ${at.where}: ${shown} is remote: ${error.message}`, {
       retryable: error.retryable,
       details: { ...error.details, path: at.file },
       cause: error,

@@ -22,6 +22,14 @@ export function addLocalCommand(program: Command, cli: Cli): void {
       parseInterval,
       DEFAULT_TIMINGS.leaseMs / 1000,
     )
+    .option(
+      '--remote-base <host...>',
+      'from where kustomizations may have bases: github.com, http://127.0.0.1:3000',
+    )
+    .option(
+      '--chart-origin <origin...>',
+      'chart repositories that may be plain http and private: http://127.0.0.1:8080',
+    )
     .addHelpText(
       'after',
       `
