@@ -4,6 +4,7 @@ import { isChartFromElsewhere } from '../source/closure.ts';
 import { isIgnoreFile } from '../source/ignore-filter.ts';
 import { setCommonMetadata } from './common-metadata.ts';
 import { decryptFiles, decryptSecrets } from './decrypt-inputs.ts';
+import { deriveNames } from './derive-names.ts';
 import { DEFAULT_RENDER_LIMITS } from './limits.ts';
 import type { RenderLimits } from './limits.ts';
 import { prepareInputs } from './prepare-inputs.ts';
@@ -73,7 +74,7 @@ async function renderInput(context: RenderContext, input: RenderInput): Promise<
   const { substitute } = application.render;
   const substituted =
     substitute === undefined ? decrypted : substituteManifests(decrypted, substitute, limits);
-  const final = setCommonMetadata(substituted, application.render.commonMetadata);
+  const final = deriveNames(setCommonMetadata(substituted, application.render.commonMetadata));
   if (purpose === 'apply') {
     refuseEncrypted(final);
     secrets.refuseOutside(final);

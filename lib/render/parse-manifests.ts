@@ -130,21 +130,22 @@ function missingFault(value: Json): string | undefined {
   const missing = [
     ...(isText(apiVersion) ? [] : ['apiVersion']),
     ...(isText(kind) ? [] : ['kind']),
-    ...(isObject(metadata) && isPresent(metadata.name) ? [] : ['metadata.name']),
+    ...(isObject(metadata) && (isPresent(metadata.name) || isPresent(metadata.generateName))
+      ? []
+      : ['metadata.name']),
   ];
-  if (isObject(metadata) && !isPresent(metadata.name) && isPresent(metadata.generateName)) {
-    return 'metadata.generateName without metadata.name: what is applied again and again needs a fixed name; give it one';
-  }
   if (missing.length === 0) return undefined;
   return `not a Kubernetes object: ${missing.join(', ')} missing; add ${missing.length > 1 ? 'them' : 'it'}, or move the file out of the application's path`;
 }
 
-function whatIsWrongWith({ name, namespace }: JsonObject): string | undefined {
-  if (typeof name !== 'string')
-    return `metadata.name: expected text, got ${describeJson(name)}: put it in quotes`;
+/** An object without a name gets one that begins with its generateName (derive-names.ts). */
+function whatIsWrongWith({ name: given, generateName, namespace }: JsonObject): string | undefined {
+  const field = isPresent(given) ? 'metadata.name' : 'metadata.generateName';
+  const name = isPresent(given) ? given : generateName;
+  if (typeof name !== 'string') return `${field}: expected text, got ${describeJson(name)}: put it in quotes`;
   // The path segments that the API server accepts as names; anything else would change the URL of a request.
   if (name === '.' || name === '..' || /[/%\s\p{Cc}]/u.test(name) || name.length > 253) {
-    return `metadata.name: ${quote(name)} cannot be a name in a path (no "/", "%", blanks, ".", "..", at most 253 characters)`;
+    return `${field}: ${quote(name)} cannot be a name in a path (no "/", "%", blanks, ".", "..", at most 253 characters)`;
   }
   if (namespace === undefined || namespace === null || namespace === '') return undefined;
   if (typeof namespace !== 'string' || !NAMESPACE.test(namespace)) {

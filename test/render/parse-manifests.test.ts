@@ -260,7 +260,7 @@ describe('what is not a Kubernetes object', () => {
     ['a list', '- a', 'got a list'],
     ['values', 'replicas: 3', 'apiVersion, kind, metadata.name missing'],
     ['no name', 'apiVersion: v1\nkind: ConfigMap', 'metadata.name missing; add it'],
-    ['only a generateName', 'apiVersion: v1\nkind: Job\nmetadata: {generateName: a-}', 'needs a fixed name'],
+    ['a generateName that is none', 'apiVersion: v1\nkind: Job\nmetadata: {generateName: [a]}', 'got a list'],
     [
       'a name that is a number',
       'apiVersion: v1\nkind: Job\nmetadata: {name: 12}',
