@@ -6,6 +6,7 @@ import type { Action } from '../model/plan.ts';
 import { describeResource, type KubeObject, type LiveMetadata, type LiveObject } from '../model/resource.ts';
 import { type ApplyDeps, attempt, Interrupted, pause, callDeadline } from './apply-deps.ts';
 import type { ActionResult } from './apply-report.ts';
+import { keepLiveValues } from './keep-live-values.ts';
 import { removeSurvivors } from './remove-survivors.ts';
 import type { ServedTypes } from './served-types.ts';
 
@@ -36,7 +37,7 @@ export async function applyObject(
     const type = await types.typeOf(action.id, action.object);
     const { name, namespace } = action.id;
     const ref: ResourceRef = namespace === undefined ? { type, name } : { type, name, namespace };
-    const sent = withEpoch(action.object, deps.epochAnnotation);
+    const sent = withEpoch(await keepLiveValues(deps, ref, action), deps.epochAnnotation);
 
     const applied = await applyUntilSettled(deps, ref, action, sent);
     if (applied.live.metadata.deletionTimestamp !== undefined) {

@@ -31,6 +31,8 @@ export type Action =
       /** Preconditions where the object is known to live. */
       readonly live?: { readonly uid: string; readonly resourceVersion: string };
       readonly previous?: InventoryEntry;
+      /** JSON pointers whose live values stay: the render has not changed but in what it makes up anew each time. */
+      readonly keep?: readonly string[];
       readonly stage: number;
     }
   | { readonly kind: 'unchanged'; readonly id: ResourceId; readonly entry: InventoryEntry }

@@ -1,5 +1,6 @@
 import { HoldfastError } from '../model/errors.ts';
 import type { InventoryEntry } from '../model/inventory.ts';
+import { withValueAt } from '../model/json-pointer.ts';
 import type { Action, Observed, Suspicion, Verdict } from '../model/plan.ts';
 import {
   describeOrigin,
@@ -83,6 +84,8 @@ function planManifest(input: PlanInput, manifest: Manifest, warnings: string[]):
     return { kind: 'unchanged', id, entry };
   }
   const suspicion = entry === undefined ? undefined : suspicionOf(verdict);
+  const isAsRendered = entry !== undefined && entry.desired === prepared.desired;
+  const { volatile = [] } = manifest;
   return {
     kind: 'apply',
     id,
@@ -93,6 +96,7 @@ function planManifest(input: PlanInput, manifest: Manifest, warnings: string[]):
     desired: prepared.desired,
     ...(observed?.kind === 'live' ? { live: preconditionsOf(observed) } : {}),
     ...(entry === undefined ? {} : { previous: entry }),
+    ...(isAsRendered && volatile.length > 0 ? { keep: volatile } : {}),
     stage: stageOf(id),
   };
 }
@@ -132,7 +136,12 @@ function prepare(
     // The namespace of createNamespace may be shared: two targets' marks on one object would be a conflict.
     const mark = manifest.origin.file === '(createNamespace)' ? undefined : input.target;
     const object = prepareManifest(manifest.object, mark);
-    return { object, desired: keyedHash(input.key, canonicalJson(object)) };
+    // What comes out differently each time is no change; whether the field is there still counts.
+    const compared = (manifest.volatile ?? []).reduce(
+      (rest, pointer) => withValueAt(rest, pointer, '(volatile)'),
+      object,
+    );
+    return { object, desired: keyedHash(input.key, canonicalJson(compared)) };
   } catch (error) {
     if (error instanceof HoldfastError) {
       return { why: error.message };

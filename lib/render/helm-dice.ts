@@ -49,24 +49,31 @@ interface Call {
   readonly start: number;
 }
 
-/** Tokens of Go's text/template inside of an action; what is in none of the groups is a character that ends it. */
+/** In an action of Go's text/template: its end; what can hold no call; a bare word; a quote that never closes; the rest. */
 const TOKEN =
-  /(?<end>-?\}\})|(?<skip>\/\*[\s\S]*?\*\/|"(?:\\.|[^"\\\n])*"|`[^`]*`|'(?:\\.|[^'\\\n])*'|[.$][\p{L}\p{N}_]*|\p{N}[\p{L}\p{N}_]*)|(?<name>[\p{L}_][\p{L}\p{N}_]*)|[\s\S]/uy;
+  /(?<end>-?\}\})|"(?:\\.|[^"\\\n])*"|`[^`]*`|'(?:\\.|[^'\\\n])*'|[.$][\p{L}\p{N}_]*|\p{N}[\p{L}\p{N}_]*|(?<name>[\p{L}_][\p{L}\p{N}_]*)|(?<open>["'`])|[\s\S]/uy;
+const COMMENT = /-?\s*\/\*/y;
 
 /** The bare words in all actions, which are functions and keywords. Linear in the text's length. */
 function calls(text: string): readonly Call[] {
   const found: Call[] = [];
-  for (let open = text.indexOf('{{'); open >= 0; ) {
-    TOKEN.lastIndex = open + 2;
-    let ended = false;
-    while (!ended && TOKEN.lastIndex < text.length) {
+  for (let open = text.indexOf('{{'); open >= 0; open = text.indexOf('{{', TOKEN.lastIndex)) {
+    COMMENT.lastIndex = open + 2;
+    if (COMMENT.test(text)) {
+      const close = text.indexOf('*/', COMMENT.lastIndex);
+      if (close < 0) return found;
+      TOKEN.lastIndex = close + 2;
+    } else {
+      TOKEN.lastIndex = open + 2;
+    }
+    for (let ended = false; !ended; ) {
       const start = TOKEN.lastIndex;
       const groups = TOKEN.exec(text)?.groups;
-      if (groups === undefined) break;
+      // Past its end, or no template: searching on for a quote that is not there would take for ever.
+      if (groups === undefined || groups['open'] !== undefined) return found;
       if (groups['end'] !== undefined) ended = true;
       else if (groups['name'] !== undefined) found.push({ name: groups['name'], start });
     }
-    open = ended ? text.indexOf('{{', TOKEN.lastIndex) : -1;
   }
   return found;
 }

@@ -1,4 +1,5 @@
 import { HoldfastError } from '../model/errors.ts';
+import { pointerOf } from '../model/json-pointer.ts';
 import type { KubeObject, Manifest } from '../model/resource.ts';
 import { isObject } from './parse-manifests.ts';
 import { describeObject } from './describe-object.ts';
@@ -27,7 +28,7 @@ export function markVolatile(
       fleeting.push(manifest);
       return manifest;
     }
-    const found = differences(manifest.object, other.object, '');
+    const found = differences(manifest.object, other.object, []);
     if (found.length === 0) return manifest;
     warnings.push(warningOf(manifest.object, found));
     return { ...manifest, volatile: [...new Set([...(manifest.volatile ?? []), ...found])] };
@@ -54,23 +55,19 @@ function byIdentity(manifests: readonly Manifest[]): ReadonlyMap<string, Manifes
 }
 
 /** JSON pointers of what differs, as deep as both have the same shape. */
-function differences(one: unknown, other: unknown, at: string): readonly string[] {
+function differences(one: unknown, other: unknown, at: readonly string[]): readonly string[] {
   if (isObject(one) && isObject(other)) {
     const keys = new Set([...Object.keys(one), ...Object.keys(other)]);
     return [...keys].flatMap((key) =>
       Object.hasOwn(one, key) && Object.hasOwn(other, key)
-        ? differences(one[key], other[key], `${at}/${escaped(key)}`)
-        : [`${at}/${escaped(key)}`],
+        ? differences(one[key], other[key], [...at, key])
+        : [pointerOf([...at, key])],
     );
   }
   if (Array.isArray(one) && Array.isArray(other) && one.length === other.length) {
-    return one.flatMap((item, index) => differences(item, other[index], `${at}/${index}`));
+    return one.flatMap((item, index) => differences(item, other[index], [...at, String(index)]));
   }
-  return Object.is(one, other) ? [] : [at];
-}
-
-function escaped(key: string): string {
-  return key.replaceAll('~', '~0').replaceAll('/', '~1');
+  return Object.is(one, other) ? [] : [pointerOf(at)];
 }
 
 function warningOf(object: KubeObject, pointers: readonly string[]): string {
