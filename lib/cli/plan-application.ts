@@ -1,4 +1,3 @@
-import { isDefinitionKind } from '../definitions/read-definitions.ts';
 import type { KubeApi } from '../cluster/kube-api.ts';
 import { forEachPooled } from '../cluster/pooled.ts';
 import { classify } from '../drift/classify.ts';
@@ -13,14 +12,12 @@ import type { ShownChange } from '../plan/describe-plan.ts';
 import type { TargetStageDeps } from '../reconcile/deps.ts';
 import type { HashKey } from '../plan/keyed-hash.ts';
 import { loadInventory, loadProjections } from '../reconcile/inventory-document.ts';
-import { leaveOutHooks } from '../reconcile/leave-out-hooks.ts';
 import { planTarget } from '../reconcile/plan-target.ts';
-import type { Rendered } from '../render/renderer.ts';
-import { unpackArtefact } from '../source/artefact.ts';
+import { renderWanted } from '../reconcile/render-wanted.ts';
 
 export type PlanDeps = Pick<
   TargetStageDeps,
-  'state' | 'artefacts' | 'renderer' | 'connector' | 'hashKey' | 'clock'
+  'state' | 'artefacts' | 'renderer' | 'connector' | 'hashKey' | 'clock' | 'secrets' | 'decryptDataKey'
 >;
 
 export interface ApplicationPlan {
@@ -48,9 +45,16 @@ export async function planApplication(deps: PlanDeps, state: TargetState): Promi
       retryable: true,
     });
   }
-  const rendered = await render(deps, state);
-  const kube = await deps.connector.connect(state.cluster, 'read');
+  const connect = () => deps.connector.connect(state.cluster, 'read');
   const deadline = deps.clock.monotonic() + DEADLINE_MS;
+  const rendered = await renderWanted(deps, { state, connect, deadline });
+  if (rendered === 'artefact-missing') {
+    throw new HoldfastError(
+      'artefact-missing',
+      `${state.title}: its artefact is not stored any more; "holdfast reconcile ${state.title}" has it rebuilt`,
+    );
+  }
+  const kube = await connect();
   const key = await deps.hashKey();
   const { plan } = await planTarget(
     { kube, key },
@@ -92,25 +96,6 @@ function isAsApplied(
   const projection = previous?.projection && projections.get(previous.projection);
   if (previous === undefined || projection === undefined) return false;
   return classify(previous, projection, live, fieldManager, key) === undefined;
-}
-
-async function render(deps: PlanDeps, state: TargetState): Promise<Rendered> {
-  const { wanted } = state;
-  if (wanted.kind !== 'revision') return { manifests: [], warnings: [] };
-  const bytes = await deps.artefacts.get(wanted.artefact);
-  if (bytes === undefined) {
-    throw new HoldfastError(
-      'artefact-missing',
-      `${state.title}: its artefact is not stored any more; "holdfast reconcile ${state.title}" has it rebuilt`,
-    );
-  }
-  const files = unpackArtefact(wanted.artefact, bytes);
-  const rendered = await deps.renderer.render({ files, application: wanted.application });
-  const { manifests, warnings } = leaveOutHooks(rendered.manifests);
-  return {
-    manifests: manifests.filter(({ object }) => !isDefinitionKind(object.apiVersion, object.kind)),
-    warnings: [...rendered.warnings, ...warnings],
-  };
 }
 
 /** Those that may not be read (Secrets, to a narrow credential) are shown without their fields. */

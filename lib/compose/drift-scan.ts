@@ -44,6 +44,7 @@ export function composeDriftScan(parts: DriftScanParts): ScanDeps & { close(): P
     // It wakes targets only and may not send to the sources' queue.
     queue: createSqsWakeQueue({ sqs: clients.sqs, targetQueueUrl: names.targetQueueUrl }),
     connector,
+    secrets,
     hashKey: () => loadHashKey(secrets),
     clock: { now: () => Date.now(), monotonic: () => performance.now() },
     timings: parts.timings ?? DEFAULT_TIMINGS,

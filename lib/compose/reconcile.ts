@@ -20,6 +20,7 @@ import {
 } from '../reconcile/deps.ts';
 import { createRenderer } from '../render/create-renderer.ts';
 import { findTools } from '../render/tools.ts';
+import { createKmsDataKeys } from '../secrets/kms-data-keys.ts';
 import { createGitHost } from '../source/git-host.ts';
 import { dynamoTable } from '../state/table.ts';
 import { tableStateStore } from '../state/table-state-store.ts';
@@ -66,7 +67,9 @@ export async function composeReconcile(
     cacheDirectory: join(temporaryDirectory, 'charts'),
     allowedOrigins: parts.elsewhere?.chartOrigins ?? [],
   });
-  const eksTokens = createEksTokenSource({ sts: awsSts(), onSecret: (value) => redactor.register(value) });
+  const sts = awsSts();
+  const onSecret = (value: string): void => redactor.register(value);
+  const eksTokens = createEksTokenSource({ sts, onSecret });
   const connector = createConnector({ clusters: (name) => state.getCluster(name), secrets, eksTokens });
   return {
     installation: names.installation,
@@ -79,7 +82,9 @@ export async function composeReconcile(
     git,
     elsewhere: openElsewhere({ git, charts }, parts.elsewhere ?? {}),
     artefacts: s3ArtefactStore({ s3: clients.s3, bucket: names.bucket }),
-    renderer: createRenderer({ tools, temporaryDirectory: renders }),
+    renderer: createRenderer({ tools, temporaryDirectory: renders, onSecret }),
+    secrets,
+    decryptDataKey: createKmsDataKeys({ sts, onSecret }),
     connector,
     hashKey: () => loadHashKey(secrets),
     clock: { now: () => Date.now(), monotonic: () => performance.now() },

@@ -5,9 +5,11 @@ import type { Metrics } from '../model/metrics.ts';
 import type { HashKey } from '../plan/keyed-hash.ts';
 import type { WakeQueue } from '../queue/wake-queue.ts';
 import type { Renderer } from '../render/renderer.ts';
+import type { SecretVersions } from '../secrets/secret-store.ts';
 import type { Elsewhere } from '../source/closure-walk.ts';
 import type { GitHost } from '../source/git-repository.ts';
 import type { StateStore } from '../state/state-store.ts';
+import type { ReadInputsDeps } from './read-inputs.ts';
 
 /** Both clocks in milliseconds. `now` informs people and schedules; `monotonic` bounds what this process does. */
 export interface Clock {
@@ -53,7 +55,7 @@ export interface SourceStageDeps extends SharedDeps {
   readonly renderer: Renderer;
 }
 
-export interface TargetStageDeps extends SharedDeps {
+export interface TargetStageDeps extends SharedDeps, ReadInputsDeps {
   readonly artefacts: ArtefactStore;
   readonly renderer: Renderer;
   readonly connector: ClusterConnector;
@@ -63,6 +65,8 @@ export interface TargetStageDeps extends SharedDeps {
 
 export interface ScanDeps extends SharedDeps {
   readonly connector: ClusterConnector;
+  /** The scan asks which versions are current, and never for a value. */
+  readonly secrets: Pick<SecretVersions, 'currentVersion'>;
   readonly hashKey: () => Promise<HashKey>;
 }
 

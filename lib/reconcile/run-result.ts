@@ -1,7 +1,7 @@
 import type { SourceId, TargetId } from '../model/ids.ts';
 import type { BlobPointer } from '../model/inventory.ts';
 import type { ObjectError, RunCounts, RunOutcome } from '../model/run.ts';
-import type { TargetState } from '../model/target-state.ts';
+import type { RecordedInputs, TargetState } from '../model/target-state.ts';
 import type { HeldLease } from './keep-lease.ts';
 
 export interface RunInput {
@@ -10,6 +10,8 @@ export interface RunInput {
   readonly lease: HeldLease;
   /** Monotonic milliseconds. */
   readonly deadline: number;
+  /** Told what the run renders with, as soon as it is known: a render that fails depends on it too. */
+  readonly onInputs?: (inputs: RecordedInputs) => void;
 }
 
 export interface RunResult {

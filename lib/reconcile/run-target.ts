@@ -1,17 +1,18 @@
-import { isDefinitionKind } from '../definitions/read-definitions.ts';
+import type { KubeApi } from '../cluster/kube-api.ts';
 import { errorRecord, HoldfastError } from '../model/errors.ts';
 import type { TargetState } from '../model/target-state.ts';
-import type { Rendered } from '../render/renderer.ts';
-import { unpackArtefact } from '../source/artefact.ts';
 import { carryOut } from './carry-out.ts';
 import { retryDelayMs, type TargetStageDeps } from './deps.ts';
 import { NO_CLAIMS, standingClaims } from './hand-over.ts';
 import { loadInventory } from './inventory-document.ts';
-import { leaveOutHooks } from './leave-out-hooks.ts';
 import { planTarget } from './plan-target.ts';
+import { renderWanted } from './render-wanted.ts';
 import { NO_COUNTS, type RunInput, type RunResult } from './run-result.ts';
 
-/** Errors of the commit itself: the same inputs fail the same way, so only a new commit or a request tries again. */
+/**
+ * Errors of the commit itself: the same inputs fail the same way, so only a new commit, another input or a request tries
+ * again. A missing value or key is none of them: it may be made at any time, and is looked for again with back-off.
+ */
 const TERMINAL = new Set([
   'render-failed',
   'render-refused',
@@ -30,10 +31,20 @@ export async function runTarget(deps: TargetStageDeps, input: RunInput): Promise
   if (state.wanted.kind === 'removed' && inventory.entries.size === 0) {
     return { ...nothingDone('removed: nothing is left in the cluster'), inventory: 'none', packs: [] };
   }
-  const rendered = await renderWanted(deps, state);
+  let before: Readonly<Record<string, number>> | undefined;
+  const connect = async (): Promise<KubeApi> => {
+    const kube = await deps.connector.connect(state.cluster, 'apply');
+    before ??= { ...kube.requestCounts };
+    return kube;
+  };
+  const rendered = await renderWanted(deps, {
+    state,
+    connect,
+    deadline: input.deadline,
+    ...(input.onInputs === undefined ? {} : { onRecorded: input.onInputs }),
+  });
   if (rendered === 'artefact-missing') return artefactMissing(deps, state);
-  const kube = await deps.connector.connect(state.cluster, 'apply');
-  const before = { ...kube.requestCounts };
+  const kube = await connect();
   const claims = inventory.entries.size === 0 ? NO_CLAIMS : await standingClaims(deps, state.target);
   const planned = await planTarget(
     { kube, key: await deps.hashKey() },
@@ -49,7 +60,7 @@ export async function runTarget(deps: TargetStageDeps, input: RunInput): Promise
   deps.log.info('plan built', planned.summary);
   const result = await carryOut(deps, input, { kube, inventory, plan: planned.plan, claims });
   const requests = Object.fromEntries(
-    Object.entries(kube.requestCounts).map(([verb, count]) => [verb, count - (before[verb] ?? 0)]),
+    Object.entries(kube.requestCounts).map(([verb, count]) => [verb, count - (before?.[verb] ?? 0)]),
   );
   const warnings = [...rendered.warnings, ...planned.plan.warnings, ...result.warnings];
   return { ...result, warnings, requests };
@@ -78,24 +89,6 @@ function nothingDone(message: string): RunResult {
     warnings: [],
     requests: {},
     inventory: 'keep',
-  };
-}
-
-async function renderWanted(
-  deps: TargetStageDeps,
-  state: TargetState,
-): Promise<Rendered | 'artefact-missing'> {
-  const { wanted } = state;
-  if (wanted.kind !== 'revision') return { manifests: [], warnings: [] };
-  const bytes = await deps.artefacts.get(wanted.artefact);
-  if (bytes === undefined) return 'artefact-missing';
-  const files = unpackArtefact(wanted.artefact, bytes);
-  const rendered = await deps.renderer.render({ files, application: wanted.application });
-  const { manifests, warnings } = leaveOutHooks(rendered.manifests);
-  return {
-    // Definitions are registered by the source stage; a cluster never sees them.
-    manifests: manifests.filter(({ object }) => !isDefinitionKind(object.apiVersion, object.kind)),
-    warnings: [...rendered.warnings, ...warnings],
   };
 }
 

@@ -2,7 +2,7 @@ import { errorRecord } from '../model/errors.ts';
 import type { TargetId } from '../model/ids.ts';
 import type { BlobPointer } from '../model/inventory.ts';
 import type { Run } from '../model/run.ts';
-import type { TargetState } from '../model/target-state.ts';
+import type { RecordedInputs, TargetState } from '../model/target-state.ts';
 import type { Refusal, TargetEvent } from '../model/target-transitions.ts';
 import type { WakeReason, WakeUp } from '../model/wake-up.ts';
 import { type TargetStageDeps } from './deps.ts';
@@ -58,6 +58,7 @@ export async function runTargetStage(
   });
   const lease = keepLease(deps, { target: id, epoch: state.epoch, leaseMs, grantedAt });
   let result: RunResult;
+  let inputs: RecordedInputs | undefined;
   try {
     result = await runTarget(
       { ...deps, log },
@@ -66,6 +67,9 @@ export async function runTargetStage(
         takeover: acquired.effect === 'taken-over',
         lease,
         deadline: wake.deadline - COMMIT_RESERVE_MS,
+        onInputs: (recorded) => {
+          inputs = recorded;
+        },
       },
     );
   } catch (error) {
@@ -78,13 +82,18 @@ export async function runTargetStage(
   } finally {
     lease.stop();
   }
-  return await commit({ ...deps, log }, state, { ...wake, startedAt, runId }, result);
+  return await commit({ ...deps, log }, state, { ...wake, startedAt, runId, inputs }, result);
 }
 
 async function commit(
   deps: TargetStageDeps,
   state: TargetState,
-  wake: { readonly reason: WakeReason; readonly startedAt: number; readonly runId: string },
+  wake: {
+    readonly reason: WakeReason;
+    readonly startedAt: number;
+    readonly runId: string;
+    readonly inputs: RecordedInputs | undefined;
+  },
   result: RunResult,
 ): Promise<TargetOutcome> {
   const id = state.target;
@@ -114,6 +123,7 @@ async function commit(
     runId: run.id,
     message: result.message,
     inventory: result.inventory,
+    ...(wake.inputs === undefined ? {} : { inputs: wake.inputs }),
     ...(result.retryAt === undefined ? {} : { retryAt: result.retryAt }),
   };
   const finished = await deps.state.changeTarget(id, finish);

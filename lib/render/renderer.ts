@@ -1,4 +1,5 @@
 import type { Application } from '../model/application.ts';
+import type { Digest } from '../model/ids.ts';
 import type { Manifest } from '../model/resource.ts';
 import type { FileTree } from '../source/file-tree.ts';
 import type { SopsKeys } from './sops/data-key.ts';
@@ -7,6 +8,8 @@ export interface RenderInput {
   /** The materialised artefact: all that may be read. */
   readonly files: FileTree;
   readonly application: Application;
+  /** Of `files`: equal ones hold the same. Absent: this render is not remembered. */
+  readonly artefact?: Digest;
   /**
    * `definitions`: the source stage looks for definitions only. It holds no keys, so nothing is decrypted, what is
    * encrypted is no error, and values from elsewhere are not asked for. @default 'apply'

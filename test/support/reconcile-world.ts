@@ -17,6 +17,7 @@ import { createRenderer } from '../../lib/render/create-renderer.ts';
 import { findTools } from '../../lib/render/tools.ts';
 import type { RecordTable } from '../../lib/state/record-table.ts';
 import { tableStateStore } from '../../lib/state/table-state-store.ts';
+import { memorySecrets } from './memory-secrets.ts';
 import { memoryGit, type MemoryGit } from './memory-git.ts';
 import { memoryTable } from './memory-table.ts';
 
@@ -29,6 +30,8 @@ export interface ReconcileWorld {
   readonly clock: { now: number };
   readonly messages: { wakeUp: WakeUp; dueAt: number }[];
   readonly renders: { count: number };
+  /** `<role>/<name>` → value. */
+  readonly secrets: Map<string, string>;
   /** Pushes, wakes the source, and works until nothing is due. */
   push(files: Readonly<Record<string, string>>): Promise<void>;
   /** Works off every message that is due; delayed ones wait for `advance`. */
@@ -72,6 +75,7 @@ export async function reconcileWorld(options: {
     tools: await findTools({ cacheDirectory: join(tmpdir(), 'holdfast-test-tools') }),
     temporaryDirectory: mkdtempSync(join(tmpdir(), 'holdfast-test-')),
   });
+  const secrets = memorySecrets();
   let ids = 0;
   const installation = options.installation ?? 'test';
   const deps: ReconcileDeps = {
@@ -84,6 +88,7 @@ export async function reconcileWorld(options: {
     },
     git,
     artefacts: options.artefacts ?? store,
+    secrets,
     renderer: {
       version: renderer.version,
       render: (input) => {
@@ -136,6 +141,7 @@ export async function reconcileWorld(options: {
     clock,
     messages,
     renders,
+    secrets: secrets.values,
     async push(files) {
       git.push(files);
       await deps.queue.send([{ v: 1, kind: 'source', source: SHOP, reason: 'push' }]);
