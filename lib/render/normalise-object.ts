@@ -2,6 +2,8 @@ import type { Json, JsonObject, KubeObject } from '../model/resource.ts';
 import { groupOf } from '../model/resource.ts';
 import { describeJson } from './read-events.ts';
 import { isObject } from './parse-manifests.ts';
+import { withTextQuantities } from './normalise-quantities.ts';
+import { POD_SPECS } from './pod-specs.ts';
 import { builtInScopeOf } from './scopes.ts';
 
 /** An object whose form has to be corrected in Git. The message never holds a value. */
@@ -27,25 +29,51 @@ const SERVER_SET = [
 export function normaliseObject(object: KubeObject): KubeObject {
   const { status: _status, ...rest } = object as unknown as { readonly [key: string]: Json };
   const builtIn = builtInScopeOf(object.apiVersion, object.kind) !== undefined;
-  // A null in a built-in object is the absent field. In a custom resource only its schema can tell (`nullable`).
-  const dropped: JsonObject = builtIn ? (withoutNulls(rest) as JsonObject) : rest;
-  const metadata = normaliseMetadata((withoutNulls(dropped.metadata ?? {}) ?? {}) as JsonObject);
-  const cleaned: JsonObject = { ...dropped, metadata };
   const group = groupOf(object.apiVersion);
+  // A null in a built-in object is the absent field. In a custom resource only its schema can tell (`nullable`).
+  const dropped = builtIn ? (withoutNulls(rest, textMapsOf(group, object.kind)) as JsonObject) : rest;
+  const metadata = normaliseMetadata(withoutNulls(rest.metadata ?? {}, TEXT_MAPS) as JsonObject);
+  const cleaned: JsonObject = { ...dropped, metadata };
   if (group === '' && object.kind === 'Secret') return asObject(foldStringData(cleaned));
   if (group === '' && object.kind === 'Service') return asObject(withServiceProtocols(cleaned));
-  return asObject(withPodProtocols(cleaned, group, object.kind));
+  const quantified = withTextQuantities(cleaned, group, object.kind);
+  return asObject(withPodProtocols(quantified, group, object.kind));
 }
 
 function asObject(object: JsonObject): KubeObject {
   return object as unknown as KubeObject;
 }
 
-function withoutNulls(value: Json): Json {
-  if (Array.isArray(value)) return (value as readonly Json[]).map(withoutNulls);
+/** Mappings of texts, in which the API server reads a null as the empty text (`data: {KEY: }`), and not as nothing. */
+const TEXT_MAPS: ReadonlySet<string> = new Set(['annotations', 'labels', 'matchLabels', 'nodeSelector']);
+const TEXT_MAPS_OF: Readonly<Record<string, readonly string[]>> = {
+  '/ConfigMap': ['data', 'binaryData'],
+  '/Secret': ['data', 'stringData'],
+  '/Service': ['selector'],
+  '/ReplicationController': ['selector'],
+  'storage.k8s.io/StorageClass': ['parameters'],
+};
+
+function textMapsOf(group: string, kind: string): ReadonlySet<string> {
+  // In a schema these are names of properties.
+  if (kind === 'CustomResourceDefinition') return new Set();
+  return new Set([...TEXT_MAPS, ...(TEXT_MAPS_OF[`${group}/${kind}`] ?? [])]);
+}
+
+function withoutNulls(value: Json, textMaps: ReadonlySet<string>): Json {
+  if (Array.isArray(value)) return (value as readonly Json[]).map((item) => withoutNulls(item, textMaps));
   if (!isObject(value)) return value;
-  const entries = Object.entries(value).filter(([, inner]) => inner !== null);
-  return Object.fromEntries(entries.map(([key, inner]) => [key, withoutNulls(inner)]));
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, inner]) => {
+      if (inner === null) return [];
+      const isTextMap = textMaps.has(key) && isObject(inner);
+      return [[key, isTextMap ? withEmptyTexts(inner) : withoutNulls(inner, textMaps)]];
+    }),
+  );
+}
+
+function withEmptyTexts(texts: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, text ?? '']));
 }
 
 function normaliseMetadata(metadata: JsonObject): JsonObject {
@@ -98,19 +126,6 @@ function withServiceProtocols(service: JsonObject): JsonObject {
     spec.ports === undefined ? spec : { ...spec, ports: withProtocols(spec.ports) ?? null },
   );
 }
-
-/** Where a pod's spec lies. */
-const POD_SPECS: Readonly<Record<string, readonly string[]>> = {
-  '/Pod': ['spec'],
-  '/PodTemplate': ['template', 'spec'],
-  '/ReplicationController': ['spec', 'template', 'spec'],
-  'apps/Deployment': ['spec', 'template', 'spec'],
-  'apps/StatefulSet': ['spec', 'template', 'spec'],
-  'apps/DaemonSet': ['spec', 'template', 'spec'],
-  'apps/ReplicaSet': ['spec', 'template', 'spec'],
-  'batch/Job': ['spec', 'template', 'spec'],
-  'batch/CronJob': ['spec', 'jobTemplate', 'spec', 'template', 'spec'],
-};
 
 function withPodProtocols(object: JsonObject, group: string, kind: string): JsonObject {
   const path = POD_SPECS[`${group}/${kind}`];

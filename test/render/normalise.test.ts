@@ -138,6 +138,67 @@ describe('objects', () => {
     expect(manifests[1]?.object.metadata).toEqual({ name: 'a', namespace: 'default' });
   });
 
+  it('have an empty text where a mapping of texts has null, as the API server reads it', () => {
+    const config = one({ metadata: { name: 'a', labels: { l: null, m: 'n' } }, data: { A: null, B: 'b' } });
+    const secret = one({ kind: 'Secret', stringData: { A: null } });
+    const service = one({ kind: 'Service', spec: { selector: { a: null }, clusterIP: null } });
+    const schema = { properties: { labels: { type: 'object', default: null }, matchLabels: null } };
+    const definition = one({ ...crd('Namespaced'), spec: { ...crd('Namespaced').spec, schema } });
+
+    expect(config).toMatchObject({ data: { A: '', B: 'b' }, metadata: { labels: { l: '', m: 'n' } } });
+    expect(secret?.data).toEqual({ A: '' });
+    expect(service?.spec).toEqual({ selector: { a: '' } });
+    expect(definition?.spec).toMatchObject({ schema: { properties: { labels: { type: 'object' } } } });
+    expect(JSON.stringify(definition)).not.toContain('""');
+  });
+
+  it('have their quantities as texts, wherever a kind takes one', () => {
+    const resources = { limits: { cpu: 2, memory: '1Gi' }, requests: { cpu: 0.5 } };
+    const texts = { limits: { cpu: '2', memory: '1Gi' }, requests: { cpu: '0.5' } };
+    const pod = {
+      containers: [
+        { name: 'c', resources, env: [{ valueFrom: { resourceFieldRef: { divisor: 1 } } }, null] },
+      ],
+      overhead: { cpu: 1 },
+      priority: 5,
+      volumes: [{ emptyDir: { sizeLimit: 7 } }, { projected: { sources: [{ secret: {} }] } }],
+    };
+
+    const set = one({
+      apiVersion: 'apps/v1',
+      kind: 'StatefulSet',
+      spec: { replicas: 2, template: { spec: pod }, volumeClaimTemplates: [{ spec: { resources } }] },
+    });
+    const quota = one({ kind: 'ResourceQuota', spec: { hard: { pods: 10, cpu: 1e3, 'requests.cpu': 0.1 } } });
+    const scaler = one({
+      apiVersion: 'autoscaling/v2',
+      kind: 'HorizontalPodAutoscaler',
+      spec: { maxReplicas: 3, metrics: [{ pods: { target: { averageValue: 100 } } }] },
+    });
+    const other = one({ data: { limits: { cpu: 2 } } });
+
+    expect(set?.spec).toMatchObject({
+      replicas: 2,
+      template: {
+        spec: {
+          containers: [
+            { resources: texts, env: [{ valueFrom: { resourceFieldRef: { divisor: '1' } } }, null] },
+          ],
+          overhead: { cpu: '1' },
+          priority: 5,
+          volumes: [{ emptyDir: { sizeLimit: '7' } }, { projected: { sources: [{ secret: {} }] } }],
+        },
+      },
+      volumeClaimTemplates: [{ spec: { resources: texts } }],
+    });
+    expect(quota?.spec).toEqual({ hard: { pods: '10', cpu: '1000', 'requests.cpu': '0.1' } });
+    expect(scaler?.spec).toMatchObject({
+      maxReplicas: 3,
+      metrics: [{ pods: { target: { averageValue: '100' } } }],
+    });
+    expect(other?.data).toEqual({ limits: { cpu: 2 } });
+  });
+
   it('have the texts of a Secret in data, which win over what stood there', () => {
     const secret = one({ kind: 'Secret', data: { a: 'eA==', b: 'eQ==' }, stringData: { a: 'ü', c: '' } });
 
