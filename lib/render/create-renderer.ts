@@ -1,10 +1,11 @@
 import { HoldfastError } from '../model/errors.ts';
 import type { Manifest } from '../model/resource.ts';
-import { isChartFromElsewhere } from '../source/closure.ts';
+import { mayLackPath } from '../source/closure.ts';
 import { isIgnoreFile } from '../source/ignore-filter.ts';
 import { setCommonMetadata } from './common-metadata.ts';
 import { decryptFiles, decryptSecrets } from './decrypt-inputs.ts';
 import { deriveNames } from './derive-names.ts';
+import { addExternalSecrets } from './external-secret-texts.ts';
 import { DEFAULT_RENDER_LIMITS } from './limits.ts';
 import type { RenderLimits } from './limits.ts';
 import { prepareInputs } from './prepare-inputs.ts';
@@ -16,6 +17,7 @@ import { renderPlain } from './render-plain.ts';
 import type { Rendered, Renderer, RenderInput } from './renderer.ts';
 import { collectSecretTexts } from './secret-texts.ts';
 import type { SecretTexts } from './secret-texts.ts';
+import { collectVariables } from './substitute/collect-variables.ts';
 import { hasVariables, substituteManifests } from './substitute/substitute-manifests.ts';
 import type { ToolPaths } from './tools.ts';
 import { indexTree } from './tree-index.ts';
@@ -60,7 +62,8 @@ type RenderContext = ToolContext & { readonly secrets: SecretTexts };
 
 async function renderInput(context: RenderContext, input: RenderInput): Promise<Rendered> {
   const { limits, secrets } = context;
-  const { application, keys, purpose = 'apply' } = input;
+  const { application, keys, values, purpose = 'apply' } = input;
+  if (values !== undefined) addExternalSecrets(secrets, values, limits);
   const decryption = keys === undefined || purpose === 'definitions' ? undefined : { keys, secrets, limits };
   const files = decryption === undefined ? input.files : await decryptFiles(input.files, decryption);
   const { manifests, warnings } = await runTools(context, { ...input, files });
@@ -73,7 +76,9 @@ async function renderInput(context: RenderContext, input: RenderInput): Promise<
   const decrypted = decryption === undefined ? manifests : await decryptSecrets(manifests, decryption);
   const { substitute } = application.render;
   const substituted =
-    substitute === undefined ? decrypted : substituteManifests(decrypted, substitute, limits);
+    substitute === undefined
+      ? decrypted
+      : substituteManifests(decrypted, collectVariables(application, values), substitute.strategy, limits);
   const final = deriveNames(setCommonMetadata(substituted, application.render.commonMetadata));
   if (purpose === 'apply') {
     refuseEncrypted(final);
@@ -88,7 +93,7 @@ async function runTools(context: RenderContext, input: RenderInput): Promise<Ren
   const tree = indexTree(input.files, limits);
   assertPathExists(
     application.path,
-    tree.paths.every(isIgnoreFile) || isChartFromElsewhere(application),
+    tree.paths.every(isIgnoreFile) || mayLackPath(application),
     tree.isFile(application.path) || tree.isDirectory(application.path),
   );
   const prepared = await prepareInputs(context, tree, application);

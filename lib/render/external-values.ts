@@ -39,3 +39,15 @@ export function externalValuesOf(application: Application): readonly ExternalVal
   }
   return [...wanted.values()];
 }
+
+/** For people: `ConfigMap shop/cluster-vars`, `secret "web" of Secrets Manager`. */
+export function describeValue(value: ExternalValue, application: Application): string {
+  return describeKey(externalKey(value, application));
+}
+
+/** The same, of an externalKey. */
+export function describeKey(key: string): string {
+  const slash = key.indexOf('/');
+  const [kind, rest] = [key.slice(0, slash), key.slice(slash + 1)];
+  return kind === 'SecretsManager' ? `secret "${rest}" of Secrets Manager` : `${kind} ${rest}`;
+}

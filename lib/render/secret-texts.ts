@@ -81,7 +81,9 @@ export function collectSecretTexts(files: FileTree, definition: string): SecretT
       if (origins.size === 0) return;
       const within = searchFor([...origins.keys()].filter((text) => text.length >= MIN_TRACED));
       const search = (content: string): string | undefined =>
-        origins.has(content) && !isOpen(content) ? content : within(content, isOpen);
+        origins.has(content) && !isPlainNumber(content) && !isOpen(content)
+          ? content
+          : within(content, isOpen);
       const faults = manifests.flatMap(({ object, origin }): readonly RenderFault[] => {
         const text = findIn(withoutSecretData(object), search);
         if (text === undefined) return [];
@@ -98,6 +100,11 @@ export function collectSecretTexts(files: FileTree, definition: string): SecretT
   };
 }
 
+/** Ports, counts and versions are everywhere. */
+function isPlainNumber(text: string): boolean {
+  return text.length < MIN_TRACED && /^[\d.]+$/.test(text);
+}
+
 function isTelling(line: string): boolean {
   return line.length >= 16 && !line.startsWith('-----');
 }
@@ -112,7 +119,7 @@ function withoutSecretData(object: KubeObject): Json {
 /** The first secret text below a value; keys count too, and so does what was encoded in base64 as a whole. */
 function findIn(value: Json, search: (content: string) => string | undefined): string | undefined {
   if (typeof value === 'string') return search(value);
-  if (typeof value === 'number') return findIn(String(value), search);
+  if (typeof value === 'number') return search(String(value));
   if (Array.isArray(value)) {
     for (const item of value as readonly Json[]) {
       const found = findIn(item, search);

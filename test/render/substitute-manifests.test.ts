@@ -3,7 +3,9 @@ import { HoldfastError } from '../../lib/model/errors.ts';
 import type { Manifest } from '../../lib/model/resource.ts';
 import { DEFAULT_RENDER_LIMITS } from '../../lib/render/limits.ts';
 import { parseManifests } from '../../lib/render/parse-manifests.ts';
+import { collectVariables } from '../../lib/render/substitute/collect-variables.ts';
 import { substituteManifests } from '../../lib/render/substitute/substitute-manifests.ts';
+import { anApplication } from './rendering.ts';
 
 function drafts(text: string): readonly Manifest[] {
   const { manifests, faults } = parseManifests(text, ({ line }) => ({ file: 'a.yaml', line }), {
@@ -14,13 +16,17 @@ function drafts(text: string): readonly Manifest[] {
   return manifests;
 }
 
+function named(variables: Substitution['variables']) {
+  return collectVariables(anApplication({ render: { tool: 'auto', substitute: { variables } } }));
+}
+
 function substitute(text: string, variables: Substitution['variables'], facts: Partial<Substitution> = {}) {
-  return substituteManifests(drafts(text), { variables, ...facts }).map(({ object }) => object);
+  return substituteManifests(drafts(text), named(variables), facts.strategy).map(({ object }) => object);
 }
 
 function refusal(text: string, variables: Substitution['variables'] = { GIVEN: 'x' }): string {
   try {
-    substituteManifests(drafts(text), { variables });
+    substituteManifests(drafts(text), named(variables));
   } catch (error) {
     expect(error).toBeInstanceOf(HoldfastError);
     return (error as HoldfastError).message;
@@ -76,13 +82,13 @@ describe('substituteManifests', () => {
   it('leaves objects without a dollar, and what they are, alone', () => {
     const manifests = drafts(configMap('k: "1"'));
 
-    expect(substituteManifests(manifests, { variables: { A: 'x' } })[0]).toBe(manifests[0]);
+    expect(substituteManifests(manifests, named({ A: 'x' }))[0]).toBe(manifests[0]);
   });
 
   it('keeps where an object comes from', () => {
     const manifests = drafts(`${configMap('k: v')}---\n${configMap('k: ${A}')}`);
 
-    const origins = substituteManifests(manifests, { variables: { A: 'x' } }).map(({ origin }) => origin);
+    const origins = substituteManifests(manifests, named({ A: 'x' })).map(({ origin }) => origin);
 
     expect(origins).toEqual(manifests.map(({ origin }) => origin));
   });
@@ -178,18 +184,18 @@ describe('refused substitutions', () => {
   });
 
   it('rejects a variable name that is none', () => {
-    expect(() => substituteManifests([], { variables: { 'a-b': 'x' } })).toThrow('"a-b" is no name');
+    expect(() => named({ 'a-b': 'x' })).toThrow('"a-b" is no name');
   });
 
   it('rejects an object that grows too large, and objects that do so together', () => {
     const limits = { ...DEFAULT_RENDER_LIMITS, maxFileBytes: 1_000, maxOutputBytes: 1_500 };
     const one = drafts(configMap(`k: ${'${A}'.repeat(20)}`));
 
-    expect(() => substituteManifests(one, { variables: { A: 'x'.repeat(100) } }, limits)).toThrow(
+    expect(() => substituteManifests(one, named({ A: 'x'.repeat(100) }), undefined, limits)).toThrow(
       'ConfigMap a: it would grow beyond 1000 characters',
     );
-    expect(() => substituteManifests([...one, ...one], { variables: { A: 'x'.repeat(45) } }, limits)).toThrow(
-      'grow beyond 1500 characters',
-    );
+    expect(() =>
+      substituteManifests([...one, ...one], named({ A: 'x'.repeat(45) }), undefined, limits),
+    ).toThrow('grow beyond 1500 characters');
   });
 });

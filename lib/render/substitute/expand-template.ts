@@ -21,6 +21,8 @@ export interface Expanded {
   readonly missing: ReadonlySet<string>;
   /** Cut through a character by `${v:n}`. */
   readonly cut: ReadonlySet<string>;
+  /** Every variable that was looked at, defined or not: it may show in the text, if only by its length. */
+  readonly used: ReadonlySet<string>;
 }
 
 /** The result, or what leads to it, is larger or costlier than allowed. */
@@ -45,6 +47,7 @@ export function expandTemplate(
     maxLength,
     missing: new Set<string>(),
     cut: new Set<string>(),
+    used: new Set<string>(),
     steps: 0,
   };
   const parts: string[] = [];
@@ -55,7 +58,8 @@ export function expandTemplate(
     assertLength(context, length);
     parts.push(part);
   }
-  return { text: parts.join(''), missing: context.missing, cut: context.cut };
+  const { missing, cut, used } = context;
+  return { text: parts.join(''), missing, cut, used };
 }
 
 interface Context {
@@ -63,6 +67,7 @@ interface Context {
   readonly maxLength: number;
   readonly missing: Set<string>;
   readonly cut: Set<string>;
+  readonly used: Set<string>;
   steps: number;
 }
 
@@ -73,6 +78,7 @@ function evaluate(node: TemplateNode, context: Context): string {
   if (node.kind === 'text') return node.text;
   const parts = node.arguments.map((argument) => evaluate(argument, context));
   const value = context.variables.get(node.name);
+  context.used.add(node.name);
   if (value === undefined && !DEFAULTS.has(node.operator)) context.missing.add(node.name);
   const result = operate(node, value ?? '', parts, context);
   assertLength(context, result.length);

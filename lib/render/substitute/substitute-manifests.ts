@@ -8,12 +8,12 @@ import { isObject, manifestFault, parseManifests } from '../parse-manifests.ts';
 import { renderFaultsError } from '../render-faults.ts';
 import type { RenderFault } from '../render-faults.ts';
 import { ExpansionLimit, expandTemplate } from './expand-template.ts';
+import type { Variable } from './collect-variables.ts';
 import { parseTemplate, TemplateFault } from './parse-template.ts';
 import { writeYaml } from './write-yaml.ts';
 
 type Limits = Pick<RenderLimits, 'maxDepth' | 'maxAliasWeight' | 'maxFileBytes' | 'maxOutputBytes'>;
 
-const NAME = /^[_A-Za-z][_A-Za-z0-9]*$/;
 /** Flux's own name, so that repositories work unchanged, and ours. As a label or an annotation. */
 const OPT_OUTS = ['kustomize.toolkit.fluxcd.io/substitute', 'holdfast.dev/substitute'];
 
@@ -28,20 +28,23 @@ export function hasVariables(application: Application): boolean {
  * parsed as drafts, and gives such as would have parsed without that.
  *
  * @throws HoldfastError `render-failed` listing every faulty object, without a value and without any text of a Secret;
- * `render-limit` when all objects together grow beyond `maxOutputBytes`; `invalid-input` for a name that is none
+ * `render-refused` when all that is wrong is that secrets would go into other objects than Secrets; `render-limit` when
+ * all objects together grow beyond `maxOutputBytes`
  */
 export function substituteManifests(
   manifests: readonly Manifest[],
-  substitution: Substitution,
+  variables: ReadonlyMap<string, Variable>,
+  strategy: Substitution['strategy'] = 'WithVariables',
   limits: Limits = DEFAULT_RENDER_LIMITS,
 ): readonly Manifest[] {
-  const variables = valuesOf(substitution);
-  const isIdle = variables.size === 0 && substitution.strategy !== 'Always';
+  const isIdle = variables.size === 0 && strategy !== 'Always';
   const faults: RenderFault[] = [];
+  let leaks = 0;
   let written = 0;
   const substituted = manifests.map((manifest) => {
     const outcome = isIdle ? { manifest, length: 0 } : substituteOne(manifest, variables, limits);
     if ('fault' in outcome) {
+      if (outcome.leak === true) leaks += 1;
       faults.push({
         origin: manifest.origin,
         message: `${describeObject(manifest.object)}: ${outcome.fault}`,
@@ -59,29 +62,21 @@ export function substituteManifests(
     if (complaint !== undefined) faults.push({ origin: manifest.origin, message: complaint });
     return outcome.manifest;
   });
-  if (faults.length > 0) throw renderFaultsError(faults);
+  if (faults.length > 0)
+    throw renderFaultsError(faults, leaks === faults.length ? 'render-refused' : 'render-failed');
   return substituted;
-}
-
-/** Newlines are taken out of values, as in Flux: one in the middle of a line would end it. */
-function valuesOf({ variables }: Substitution): ReadonlyMap<string, string> {
-  return new Map(
-    Object.entries(variables).map(([name, value]) => {
-      if (NAME.test(name)) return [name, value.replaceAll('\n', '')];
-      throw new HoldfastError(
-        'invalid-input',
-        `spec.substitute.variables: ${JSON.stringify(name.slice(0, 80))} is no name: use letters, digits and underscores, no digit first`,
-      );
-    }),
-  );
 }
 
 type Outcome =
   | { readonly manifest: Manifest; readonly length: number }
   /** For people; never holds a value. */
-  | { readonly fault: string };
+  | { readonly fault: string; readonly leak?: true };
 
-function substituteOne(manifest: Manifest, variables: ReadonlyMap<string, string>, limits: Limits): Outcome {
+function substituteOne(
+  manifest: Manifest,
+  variables: ReadonlyMap<string, Variable>,
+  limits: Limits,
+): Outcome {
   const object = manifest.object as unknown as JsonObject;
   if (isOptedOut(manifest.object) || !JSON.stringify(object).includes('$')) return { manifest, length: 0 };
   const before = writeYaml(object);
@@ -107,22 +102,34 @@ function afterwards(message: string): string {
 function expand(
   text: string,
   object: JsonObject,
-  variables: ReadonlyMap<string, string>,
+  variables: ReadonlyMap<string, Variable>,
   maxLength: number,
-): { readonly text: string } | { readonly fault: string } {
+): { readonly text: string } | { readonly fault: string; readonly leak?: true } {
   try {
-    const expanded = expandTemplate(parseTemplate(text), variables, maxLength);
+    const values = new Map([...variables].map(([name, { value }]) => [name, value]));
+    const expanded = expandTemplate(parseTemplate(text), values, maxLength);
     if (expanded.missing.size > 0) return { fault: missingFault([...expanded.missing], object) };
     if (expanded.cut.size > 0)
       return {
         fault: `an offset or length in bytes cuts a character of ${listed([...expanded.cut])} in two`,
       };
+    const leaking = isSecret(object)
+      ? []
+      : [...expanded.used].filter((name) => variables.get(name)?.secretFrom !== undefined);
+    if (leaking.length > 0) return { fault: leakFault(leaking, variables), leak: true };
     return { text: expanded.text };
   } catch (error) {
     if (error instanceof TemplateFault) return { fault: syntaxFault(error, text, object) };
     if (error instanceof ExpansionLimit) return { fault: `${error.message}: use fewer or shorter variables` };
     throw error;
   }
+}
+
+/** What is put into an object is stored, compared and shown, unless it is the data of a Secret. */
+function leakFault(names: readonly string[], variables: ReadonlyMap<string, Variable>): string {
+  const from = new Set(names.map((name) => variables.get(name)?.secretFrom ?? ''));
+  const plural = names.length > 1;
+  return `${plural ? 'variables' : 'variable'} ${listed(names)} ${plural ? 'come' : 'comes'} from ${[...from].join(', ')} and would be stored and shown as plain text: use ${plural ? 'them' : 'it'} in Secrets only, or move ${plural ? 'them' : 'it'} into a ConfigMap or spec.substitute.variables`;
 }
 
 /** A name in a Secret may be a piece of a password that happens to hold "${": there, only the place is told. */
