@@ -83,8 +83,7 @@ export async function inputClosure(input: ClosureInput): Promise<Closure> {
 export async function walkInputs(input: WalkInput): Promise<WalkedInputs | undefined> {
   const walk = closureWalk(input.reader, input.limits, input.elsewhere, input.isArtefact);
   const path = normalPath(input.application);
-  // Of the directory beside a chart from elsewhere only the values files are read: there may be none in an artefact.
-  const mayBeEmpty = input.isArtefact === true && isChartFromElsewhere(input.application);
+  const mayBeEmpty = input.isArtefact === true && mayLackPath(input.application);
   const found = (await walk.look(path)) ?? (mayBeEmpty ? NOTHING_THERE : undefined);
   if (found === undefined) {
     const place = walk.leftOutBy(path);
@@ -98,6 +97,16 @@ export async function walkInputs(input: WalkInput): Promise<WalkedInputs | undef
 }
 
 const NOTHING_THERE: Found = { type: 'tree', oid: '' };
+
+/**
+ * Whether an artefact may hold something to render and nothing of the application's path: of the directory beside a chart
+ * from elsewhere only the values files are read, and components may be all that there is.
+ */
+export function mayLackPath(application: Application): boolean {
+  const { tool, kustomize } = application.render;
+  const isKustomize = tool === 'kustomize' || tool === 'auto';
+  return isChartFromElsewhere(application) || (isKustomize && (kustomize?.components ?? []).length > 0);
+}
 
 /** Whether a chart is rendered that is fetched, rather than what lies at the application's path. */
 export function isChartFromElsewhere({ render }: Application): boolean {

@@ -15,7 +15,8 @@ export interface KustomizationEdits {
 }
 
 /** As `kustomize edit set` and `kustomize edit add` change a kustomization: nothing else of it is touched. */
-export function editKustomization(kustomization: JsonObject, edits: KustomizationEdits): JsonObject {
+export function editKustomization(present: JsonObject, edits: KustomizationEdits): JsonObject {
+  const kustomization = withCurrentNames(present);
   const { namePrefix, nameSuffix, namespace, images = [], patches = [], components = [] } = edits;
   const { replicas = [] } = edits;
   return {
@@ -44,13 +45,16 @@ export function editKustomization(kustomization: JsonObject, edits: Kustomizatio
 
 /** The file that the tool reads. JSON, with everything escaped in which YAML would see more than JSON does. */
 export function kustomizationText(kustomization: JsonObject): string {
-  const { imageTags, ...rest } = kustomization;
-  // kustomize renames the old field in the text before it parses it, but not where it stands in quotes.
-  const named = imageTags === undefined ? rest : { ...rest, images: rest['images'] ?? imageTags };
-  return JSON.stringify(named, null, 1).replace(
+  return JSON.stringify(withCurrentNames(kustomization), null, 1).replace(
     /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
+}
+
+/** kustomize renames the old field in the text before it parses it, but not where it stands in quotes. */
+function withCurrentNames(kustomization: JsonObject): JsonObject {
+  const { imageTags, ...rest } = kustomization;
+  return imageTags === undefined ? kustomization : { ...rest, images: rest['images'] ?? imageTags };
 }
 
 /** The last of several with one name counts, and stays where the first of them was. */

@@ -33,7 +33,7 @@ export function parseRemoteBase(entry: string): ParsedRemoteBase {
   if (scheme !== 'https' && scheme !== 'http') return refused(whySchemeIsRefused(full, scheme));
   const [host = '', rest = ''] = splitOnce(full.slice(scheme.length + '://'.length), '/');
   if (host.includes('@')) return refused(`it holds a user name or password: only public ones are fetched`);
-  const parts = splitPath(rest);
+  const parts = host === '' ? undefined : splitPath(rest);
   if (parts === undefined) return refused(`it names no Git repository: ${FORM}, or ${COPY}`);
   if (/\.(?:ya?ml|json)$/i.test(parts.path) || /\.(?:ya?ml|json)$/i.test(parts.repository)) {
     return refused(`it is a single file, and only directories with a kustomization are fetched: ${COPY}`);

@@ -93,7 +93,8 @@ export function parseAllowedBases(entries: readonly string[]): readonly AllowedB
   return entries.map((entry) => {
     const isOrigin = entry.includes('://');
     const url = URL.parse(isOrigin ? entry : `https://${entry}`);
-    const plain = url !== null && url.username === '' && url.password === '' && url.hostname !== '';
+    const plain =
+      url !== null && url.username === '' && url.password === '' && !/[^a-z0-9.:[\]-]/.test(url.hostname);
     if (
       plain &&
       isOrigin &&
