@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { withValueAt } from '../model/json-pointer.ts';
 import type { KubeObject, Manifest } from '../model/resource.ts';
 
 /** The longest name that every kind takes: a DNS label. */
@@ -15,9 +16,14 @@ export function deriveNames(manifests: readonly Manifest[]): readonly Manifest[]
   return manifests.map((manifest) => {
     const { name, generateName, ...metadata } = manifest.object.metadata ?? {};
     if (!isEmpty(name) || isEmpty(generateName)) return manifest;
-    const derived = `${generateName.slice(0, MAX_NAME - HASH_CHARACTERS)}${hashOf(manifest.object)}`;
+    const derived = `${generateName.slice(0, MAX_NAME - HASH_CHARACTERS)}${hashOf(withoutVolatile(manifest))}`;
     return { ...manifest, object: { ...manifest.object, metadata: { ...metadata, name: derived } } };
   });
+}
+
+/** What comes out differently each time would make another object of it each time. */
+function withoutVolatile({ object, volatile = [] }: Manifest): KubeObject {
+  return volatile.reduce((rest, pointer) => withValueAt(rest, pointer, null), object);
 }
 
 function isEmpty(text: string | null | undefined): text is '' | null | undefined {

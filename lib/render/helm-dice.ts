@@ -1,12 +1,9 @@
-/**
- * Functions of Helm's templates whose result is another one each time, or another tomorrow. `keys` and `values` give the
- * entries of a map in no order.
- */
+/** Functions of Helm's templates whose result is another one each time, or another tomorrow. */
 const DICE = new Set([
   ...['randAlphaNum', 'randAlpha', 'randNumeric', 'randAscii', 'randBytes', 'randInt', 'shuffle', 'uuidv4'],
   ...['genPrivateKey', 'genCA', 'genCAWithKey', 'genSelfSignedCert', 'genSelfSignedCertWithKey'],
   ...['genSignedCert', 'genSignedCertWithKey', 'htpasswd', 'bcrypt', 'encryptAES', 'getHostByName'],
-  ...['now', 'ago', 'date_in_zone', 'dateInZone', 'htmlDate', 'htmlDateInZone', 'date', 'keys', 'values'],
+  ...['now', 'ago', 'date_in_zone', 'dateInZone', 'htmlDate', 'htmlDateInZone', 'date'],
 ]);
 
 /**
@@ -26,9 +23,18 @@ const OTHER_DICE: Readonly<Record<string, string>> = {
   shuffle: 'b64enc',
 };
 
-/** Whether a text holds a template's action that calls such a function. */
-export function usesDice(text: string): boolean {
-  return calls(text).some(({ name }) => DICE.has(name));
+/** These give the entries of a map in no order. */
+const SHUFFLED = new Set(['keys', 'values']);
+
+/**
+ * How often a template has to be rendered more than once to see what comes out differently: not at all; once, with other
+ * dice; or more often, because two entries of a map come in the same order every other time.
+ */
+export function rendersToCompare(text: string): number {
+  const all = calls(text);
+  const sorted = new Set(all.flatMap(({ name, action }) => (name === 'sortAlpha' ? [action] : [])));
+  if (all.some(({ name, action }) => SHUFFLED.has(name) && !sorted.has(action))) return 4;
+  return all.some(({ name }) => DICE.has(name)) ? 1 : 0;
 }
 
 /** The text with other functions in place of those that chance or the clock may make alike. */
@@ -47,6 +53,8 @@ export function withOtherDice(text: string): string {
 interface Call {
   readonly name: string;
   readonly start: number;
+  /** Where its action begins. */
+  readonly action: number;
 }
 
 /** In an action of Go's text/template: its end; what can hold no call; a bare word; a quote that never closes; the rest. */
@@ -72,7 +80,7 @@ function calls(text: string): readonly Call[] {
       // Past its end, or no template: searching on for a quote that is not there would take for ever.
       if (groups === undefined || groups['open'] !== undefined) return found;
       if (groups['end'] !== undefined) ended = true;
-      else if (groups['name'] !== undefined) found.push({ name: groups['name'], start });
+      else if (groups['name'] !== undefined) found.push({ name: groups['name'], start, action: open });
     }
   }
   return found;

@@ -8,39 +8,43 @@ import { describeObject } from './describe-object.ts';
 const SHOWN = 20;
 
 /**
- * What comes out differently in two renders of one chart, kept as `volatile` of each manifest and told in a warning for
- * each object. Hooks run anew with every sync, so theirs does not matter.
+ * What comes out differently in several renders of one chart, kept as `volatile` of each manifest and told in a warning
+ * for each object. Hooks run anew with every sync, so theirs does not matter.
  *
- * @throws HoldfastError `render-failed` naming objects that are in one render only: what has a new name each time would
+ * @throws HoldfastError `render-failed` naming objects that are not in all of them: what has a new name each time would
  * be created and deleted over and over
  */
 export function markVolatile(
   manifests: readonly Manifest[],
-  again: readonly Manifest[],
+  again: readonly (readonly Manifest[])[],
 ): { readonly manifests: readonly Manifest[]; readonly warnings: readonly string[] } {
-  const others = byIdentity(again);
-  const warnings: string[] = [];
-  const fleeting: Manifest[] = [];
-  const marked = [...byIdentity(manifests)].map(([identity, manifest]): Manifest => {
-    if (manifest.hook !== undefined) return manifest;
-    const other = others.get(identity);
-    if (other === undefined) {
-      fleeting.push(manifest);
-      return manifest;
-    }
-    const found = differences(manifest.object, other.object, []);
-    if (found.length === 0) return manifest;
-    warnings.push(warningOf(manifest.object, found));
-    return { ...manifest, volatile: [...new Set([...(manifest.volatile ?? []), ...found])] };
-  });
   const own = byIdentity(manifests);
-  fleeting.push(...[...others].flatMap(([identity, each]) => (own.has(identity) || each.hook ? [] : [each])));
+  const others = again.map(byIdentity);
+  const fleeting = others.flatMap((other) => [...missingIn(own, other), ...missingIn(other, own)]);
   if (fleeting.length > 0) throw fleetingError(fleeting);
+  const warnings: string[] = [];
+  const marked = [...own].map(([identity, manifest]): Manifest => {
+    if (manifest.hook !== undefined) return manifest;
+    const volatile = new Set(
+      others.flatMap((other) => differences(manifest.object, other.get(identity)?.object, [])),
+    );
+    if (volatile.size === 0) return manifest;
+    warnings.push(warningOf(manifest.object, [...volatile]));
+    return { ...manifest, volatile: [...volatile] };
+  });
   return { manifests: marked, warnings };
 }
 
+type ByIdentity = ReadonlyMap<string, Manifest>;
+
+function missingIn(one: ByIdentity, other: ByIdentity): readonly Manifest[] {
+  return [...one].flatMap(([identity, manifest]) =>
+    manifest.hook === undefined && !other.has(identity) ? [manifest] : [],
+  );
+}
+
 /** Two documents of one identity are told apart by their order; later checks refuse them. */
-function byIdentity(manifests: readonly Manifest[]): ReadonlyMap<string, Manifest> {
+function byIdentity(manifests: readonly Manifest[]): ByIdentity {
   const counts = new Map<string, number>();
   return new Map(
     manifests.map((manifest) => {

@@ -11,7 +11,7 @@ import { canCheckSchemas } from './helm-schemas.ts';
 import { helmValues } from './helm-values.ts';
 import type { HelmValues } from './helm-values.ts';
 import { markVolatile } from './helm-volatile.ts';
-import { usesDice, withOtherDice } from './helm-dice.ts';
+import { rendersToCompare, withOtherDice } from './helm-dice.ts';
 import { decodeText, parseManifests } from './parse-manifests.ts';
 import type { PreparedInputs } from './prepare-inputs.ts';
 import { materialise, withPrivateDirectory } from './private-directory.ts';
@@ -42,7 +42,7 @@ interface HelmRun {
 
 /**
  * `helm template` of a chart, with its CRDs. Objects that helm would run as hooks say so in `hook`; tests are left out.
- * A chart that throws dice is rendered twice: what comes out differently is `volatile`, with a warning for each object.
+ * A chart that throws dice is rendered again: what comes out differently is `volatile`, with a warning for each object.
  *
  * @throws HoldfastError `render-failed`, `render-refused`, `render-limit`, `value-missing`
  */
@@ -69,8 +69,10 @@ export async function renderHelm(
     originOf: ({ comment }) => origin(comment),
   };
   const manifests = await renderOnce(context, run);
-  if (!throwsDice(run)) return { manifests, warnings: [] };
-  return markVolatile(manifests, await renderAgain(context, run));
+  const again: (readonly Manifest[])[] = [];
+  const needed = moreRenders(run);
+  while (again.length < needed) again.push(await renderAgain(context, run));
+  return markVolatile(manifests, again);
 }
 
 async function renderOnce(context: ToolContext, run: HelmRun): Promise<readonly Manifest[]> {
@@ -110,12 +112,13 @@ async function renderOnce(context: ToolContext, run: HelmRun): Promise<readonly 
   return withHooks(await postRender(context, run, parseOutput(output, run, options)));
 }
 
-function throwsDice({ files, values, chart }: HelmRun): boolean {
+function moreRenders({ files, values, chart }: HelmRun): number {
   const ofChart = [...files].flatMap(([path, content]) => (isIn(path, chart) ? [content] : []));
-  return [...ofChart, ...values.files.map(({ content }) => content)].some((content) => {
+  const needed = [...ofChart, ...values.files.map(({ content }) => content)].map((content) => {
     const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
-    return bytes.includes('{{') && usesDice(bytes.toString('utf8'));
+    return bytes.includes('{{') ? rendersToCompare(bytes.toString('utf8')) : 0;
   });
+  return needed.reduce((most, count) => Math.max(most, count), 0);
 }
 
 /** With other dice, where the chart takes them; else once more with its own. */
