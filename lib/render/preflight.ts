@@ -127,6 +127,6 @@ export function valuesSecrets(value: Json, secret = false): readonly string[] {
   if (typeof value === 'string') return secret && isWorthHiding(value) ? [value] : [];
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, inner]) =>
-    valuesSecrets(inner as Json, secret || SECRET_NAME.test(key)),
+    valuesSecrets(inner, secret || SECRET_NAME.test(key)),
   );
 }

@@ -90,7 +90,7 @@ function mergeImage(own: JsonObject, { name, newName, newTag, digest }: ImageOve
 }
 
 function patchEntry({ patch, target }: KustomizePatch): JsonObject {
-  return { patch, ...(target === undefined ? {} : { target: { ...target } as JsonObject }) };
+  return { patch, ...(target === undefined ? {} : { target: { ...target } }) };
 }
 
 function listOf(value: Json | undefined): readonly Json[] {

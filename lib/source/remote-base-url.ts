@@ -27,11 +27,11 @@ const PARAMETERS = new Set(['ref', 'version', 'timeout', 'submodules']);
  */
 export function parseRemoteBase(entry: string): ParsedRemoteBase {
   if (/[\s\p{Cc}\\#]/u.test(entry)) return refused(`it holds a character that no address has: ${FORM}`);
-  const [address = '', query = ''] = splitOnce(entry.replace(/^git::/i, ''), '?');
+  const [address, query] = splitOnce(entry.replace(/^git::/i, ''), '?');
   const full = /^github\.com\//i.test(address) ? `https://${address}` : address;
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(full)?.[1]?.toLowerCase();
   if (scheme !== 'https' && scheme !== 'http') return refused(whySchemeIsRefused(full, scheme));
-  const [host = '', rest = ''] = splitOnce(full.slice(scheme.length + '://'.length), '/');
+  const [host, rest] = splitOnce(full.slice(scheme.length + '://'.length), '/');
   if (host.includes('@')) return refused(`it holds a user name or password: only public ones are fetched`);
   const parts = host === '' ? undefined : splitPath(rest);
   if (parts === undefined) return refused(`it names no Git repository: ${FORM}, or ${COPY}`);

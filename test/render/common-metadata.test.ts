@@ -1,11 +1,11 @@
 import { setCommonMetadata } from '../../lib/render/common-metadata.ts';
-import type { KubeObject, Manifest } from '../../lib/model/resource.ts';
+import type { Manifest } from '../../lib/model/resource.ts';
 import { createRenderer } from '../../lib/render/create-renderer.ts';
 import { anApplication, aTree, configMap, inTemporaryDirectory } from './rendering.ts';
 import { tools } from './tools-for-tests.ts';
 
 const manifestOf = (metadata: object): Manifest => ({
-  object: { apiVersion: 'v1', kind: 'ConfigMap', metadata } as KubeObject,
+  object: { apiVersion: 'v1', kind: 'ConfigMap', metadata },
   origin: { file: 'a.yaml', line: 3 },
 });
 

@@ -265,7 +265,7 @@ withTools(`a directory without kustomization${whySkipped}`, () => {
       /takes only one/,
     ],
   ])('refuses %s', async (_what, content, message) => {
-    const failing = render(content as Files, kustomize);
+    const failing = render(content, kustomize);
 
     await expect(failing).rejects.toMatchObject({ code: 'render-refused' });
     await expect(failing).rejects.toThrow(message);
