@@ -16,6 +16,7 @@ import type { DriftReport } from '../state/state-store.ts';
 import { crdStates } from './crd-states.ts';
 import type { ScanDeps } from './deps.ts';
 import { loadInventory, loadProjections, type LoadedInventory } from './inventory-document.ts';
+import { scanInputs } from './scan-inputs.ts';
 
 export interface ScanOutcome {
   readonly cluster: ClusterName;
@@ -27,6 +28,8 @@ export interface ScanOutcome {
   readonly unknown: number;
   /** Targets woken to be healed. */
   readonly woken: number;
+  /** Targets woken because a value, a key or the cluster changed, on which their render depends. */
+  readonly inputsChanged: number;
   /** Verdicts dropped because a run came between. */
   readonly discarded: number;
   readonly requests: Readonly<Record<string, number>>;
@@ -76,7 +79,8 @@ export async function scanCluster(
 async function scan(deps: ScanDeps, cluster: ClusterName, deadline: number): Promise<ScanOutcome> {
   const kube = await deps.connector.connect(cluster, 'read');
   const before = { ...kube.requestCounts };
-  const targets = await loadTargets(deps, cluster);
+  const states = await deps.state.getTargets(await deps.state.listTargets(cluster));
+  const targets = await loadTargets(deps, states.values());
   const entries = targets.flatMap(({ inventory }) => [...inventory.entries.values()]);
   const observation = await observe({
     kube,
@@ -108,11 +112,12 @@ async function scan(deps: ScanDeps, cluster: ClusterName, deadline: number): Pro
     totals.unknown += report.unknown.length;
     if (report.findings.length > 0 && (await wakeToHeal(deps, target.state, report))) totals.woken += 1;
   }
+  const inputsChanged = away === undefined ? await scanInputs(deps, kube, states.values(), deadline) : 0;
   const requests = Object.fromEntries(
     Object.entries(kube.requestCounts).map(([verb, count]) => [verb, count - (before[verb] ?? 0)]),
   );
   const error = away === undefined ? {} : { error: away };
-  return { cluster, targets: targets.length, ...totals, requests, ...error };
+  return { cluster, targets: targets.length, ...totals, inputsChanged, requests, ...error };
 }
 
 /** Observing never throws: a cluster that does not answer shows in that nothing of it is known. */
@@ -132,10 +137,9 @@ async function whyAway(
 }
 
 /** Those that rest with something applied; what is in motion is not judged. */
-async function loadTargets(deps: ScanDeps, cluster: ClusterName): Promise<readonly Scanned[]> {
-  const states = await deps.state.getTargets(await deps.state.listTargets(cluster));
+async function loadTargets(deps: ScanDeps, states: Iterable<TargetState>): Promise<readonly Scanned[]> {
   const scanned: Scanned[] = [];
-  for (const state of states.values()) {
+  for (const state of states) {
     const rests = state.lease === undefined && state.pending === undefined && state.inventory !== undefined;
     if (!rests || state.wanted.kind === 'removed') continue;
     const inventory = await loadInventory(deps.state, state);
