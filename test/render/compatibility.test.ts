@@ -1,36 +1,23 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 
-import { createRenderer } from '../../lib/render/create-renderer.ts';
 import { normaliseManifests } from '../../lib/render/normalise.ts';
 import { builtInScopeOf } from '../../lib/render/scopes.ts';
-import type { FileTree } from '../../lib/source/file-tree.ts';
-import { anApplication, inTemporaryDirectory } from './rendering.ts';
-import { tools, withTools } from './tools-for-tests.ts';
+import { renderThroughArtefact } from './equality.ts';
+import { anApplication } from './rendering.ts';
+import { withTools } from './tools-for-tests.ts';
 
 /** A directory with argocd-example-apps/ and flux2-kustomize-helm-example/. */
 const compat = process.env.HOLDFAST_COMPAT;
 
-function treeOf(directory: string): FileTree {
-  const paths = readdirSync(directory, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(directory, join(entry.parentPath, entry.name)))
-    .sort();
-  return { paths, read: (path) => (paths.includes(path) ? readFileSync(join(directory, path)) : undefined) };
-}
-
 const withCompat = compat === undefined ? describe.skip : withTools;
 
 withCompat('published repositories (HOLDFAST_COMPAT)', () => {
-  const render = (repository: string, path: string) =>
-    inTemporaryDirectory(async (temporaryDirectory) => {
-      const { manifests } = await createRenderer({ tools, temporaryDirectory }).render({
-        files: treeOf(join(compat ?? '', repository)),
-        application: anApplication({ path, name: 'compat' }),
-        kubeVersion: 'v1.20.2',
-      });
-      return manifests;
+  const render = async (repository: string, path: string) => {
+    const application = anApplication({ path, name: 'compat' });
+    return await renderThroughArtefact(join(compat ?? '', repository), application, {
+      kubeVersion: 'v1.20.2',
     });
+  };
 
   it.each([
     ['argocd-example-apps', 'guestbook', ['Deployment', 'Service']],
@@ -43,15 +30,15 @@ withCompat('published repositories (HOLDFAST_COMPAT)', () => {
     ['flux2-kustomize-helm-example', 'clusters/production', ['ArtifactGenerator', 'Kustomization']],
     ['flux2-kustomize-helm-example-2.6', 'apps/staging', ['HelmRelease', 'HelmRepository', 'Namespace']],
   ])('%s/%s renders', async (repository, path, kinds) => {
-    const manifests = await render(repository, path);
+    const { manifests } = await render(repository, path);
 
     expect([...new Set(manifests.map(({ object }) => object.kind))].sort()).toEqual(kinds);
   });
 
-  it.each(['guestbook', 'kustomize-guestbook', 'helm-guestbook', 'sock-shop'])(
+  it.each(['guestbook', 'kustomize-guestbook', 'helm-guestbook', 'sock-shop', 'pre-post-sync'])(
     '%s is fit to be applied',
     async (path) => {
-      const manifests = await render('argocd-example-apps', path);
+      const { manifests } = await render('argocd-example-apps', path);
 
       const { manifests: settled, rejections } = normaliseManifests(manifests, {
         scopeOf: builtInScopeOf,
@@ -63,9 +50,10 @@ withCompat('published repositories (HOLDFAST_COMPAT)', () => {
     },
   );
 
-  it('rejects a chart with a remote dependency, and says what to do', async () => {
-    await expect(render('argocd-example-apps', 'helm-dependency')).rejects.toThrow(
-      /run "helm dependency build" and commit charts/,
-    );
+  it('refuses a chart that has to be fetched where nothing may be, and says what to do', async () => {
+    await expect(render('argocd-example-apps', 'helm-dependency')).rejects.toMatchObject({
+      code: 'chart-unreachable',
+      message: expect.stringMatching(/"wordpress" has to be fetched.*run "helm dependency build"/) as unknown,
+    });
   });
 });
