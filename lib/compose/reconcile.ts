@@ -18,6 +18,7 @@ import {
   type TargetStageDeps,
   type Timings,
 } from '../reconcile/deps.ts';
+import { cachedRenderer } from '../render/cached-renderer.ts';
 import { createRenderer } from '../render/create-renderer.ts';
 import { findTools } from '../render/tools.ts';
 import { createKmsDataKeys } from '../secrets/kms-data-keys.ts';
@@ -82,7 +83,7 @@ export async function composeReconcile(
     git,
     elsewhere: openElsewhere({ git, charts }, parts.elsewhere ?? {}),
     artefacts: s3ArtefactStore({ s3: clients.s3, bucket: names.bucket }),
-    renderer: createRenderer({ tools, temporaryDirectory: renders, onSecret }),
+    renderer: cachedRenderer(createRenderer({ tools, temporaryDirectory: renders, onSecret })),
     secrets,
     decryptDataKey: createKmsDataKeys({ sts, onSecret }),
     connector,
