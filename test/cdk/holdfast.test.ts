@@ -72,6 +72,22 @@ describe('an installation', () => {
     expect(Variables['HOLDFAST_TABLE']).toBe('mine');
     expect(textOf(synthesized, Variables['HOLDFAST_SOURCE_QUEUE_URL'])).toContain('123456789012/sources');
   });
+
+  it('tells the source stage alone from where bases and charts may come', () => {
+    const synthesized = synthesize({ remoteBases: ['github.com'], chartOrigins: ['http://charts.internal'] });
+
+    const told = ['Webhook', 'SourceStage', 'TargetStage', 'DriftScan'].filter((name) => {
+      const { Environment } = resourceAt(synthesized, `${name}/Function`).Properties;
+      return /HOLDFAST_REMOTE_BASES":"github.com".*CHART_ORIGINS|CHART_ORIGINS.*REMOTE_BASES/.test(
+        JSON.stringify(Environment),
+      );
+    });
+    expect(told).toEqual(['SourceStage']);
+  });
+
+  it('rejects bases from something that is neither a host nor an origin', () => {
+    expect(() => aStack({ remoteBases: ['github.com/org'] })).toThrow('neither a host such as github.com');
+  });
 });
 
 describe('the functions in a VPC', () => {
