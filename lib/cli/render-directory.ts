@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, realpath, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
+import { createChartHost } from '../charts/create-chart-host.ts';
+import { openElsewhere, type ElsewhereOptions } from '../compose/elsewhere.ts';
 import { isDefinitionKind } from '../definitions/read-definitions.ts';
 import type { Application } from '../model/application.ts';
 import { HoldfastError } from '../model/errors.ts';
@@ -14,7 +16,10 @@ import { normaliseManifests, type Rejection } from '../render/normalise.ts';
 import { builtInScopeOf } from '../render/scopes.ts';
 import { findTools } from '../render/tools.ts';
 import { packArtefact, unpackArtefact } from '../source/artefact.ts';
+import type { SecretRole, SecretStore } from '../secrets/secret-store.ts';
 import { inputClosure } from '../source/closure.ts';
+import type { Elsewhere } from '../source/closure-walk.ts';
+import { createGitHost } from '../source/git-host.ts';
 import { localDirectoryReader } from '../source/local-directory.ts';
 
 export interface RenderDirectoryInput {
@@ -22,6 +27,8 @@ export interface RenderDirectoryInput {
   readonly namespace?: string;
   readonly kubeVersion?: string;
   readonly releaseName?: string;
+  /** What may be read that does not lie in the directory. @default public charts, and no bases */
+  readonly elsewhere?: ElsewhereOptions;
   /** Tools are unpacked here once. */
   readonly toolsDirectory: string;
 }
@@ -50,8 +57,9 @@ export async function renderDirectory(input: RenderDirectoryInput): Promise<Rend
   try {
     const tools = await findTools({ cacheDirectory: input.toolsDirectory });
     const renderer = createRenderer({ tools, temporaryDirectory: temporary });
-    const closure = await inputClosure({ reader, application, salt: [renderer.version] });
-    const artefact = await packArtefact(closure);
+    const artefact = await withElsewhere(temporary, input.elsewhere ?? {}, async (elsewhere) =>
+      packArtefact(await inputClosure({ reader, application, salt: [renderer.version], elsewhere })),
+    );
     const output = await renderer.render({
       files: unpackArtefact(artefact.digest, artefact.bytes),
       application,
@@ -76,6 +84,32 @@ export async function renderDirectory(input: RenderDirectoryInput): Promise<Rend
     await rm(temporary, { recursive: true, force: true });
   }
 }
+
+/** The source stage's view of the rest of the world, without a credential for any of it. */
+async function withElsewhere<T>(
+  temporary: string,
+  options: ElsewhereOptions,
+  use: (elsewhere: Elsewhere) => Promise<T>,
+): Promise<T> {
+  const git = createGitHost({ secrets: NO_SECRETS, cacheDirectory: join(temporary, 'git') });
+  const charts = createChartHost({
+    secrets: NO_SECRETS,
+    cacheDirectory: join(temporary, 'charts'),
+    allowedOrigins: options.chartOrigins ?? [],
+  });
+  try {
+    const { elsewhere, close } = openElsewhere({ git, charts }, options)();
+    return await use(elsewhere).finally(close);
+  } finally {
+    await charts.close();
+    await git.close();
+  }
+}
+
+const noSecret = async (role: SecretRole, name: string): Promise<never> => {
+  throw new HoldfastError('secret-missing', `secret ${role}/${name}: this command has no secrets`);
+};
+const NO_SECRETS: SecretStore = { get: noSecret, put: noSecret, delete: noSecret };
 
 async function locate(given: string): Promise<{ readonly repository: string; readonly path: string }> {
   const place = await realpath(given).catch(() => undefined);

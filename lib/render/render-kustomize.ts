@@ -13,7 +13,6 @@ import type { SecretTexts } from './secret-texts.ts';
 import { hasVariables } from './substitute/substitute-manifests.ts';
 import { toolError } from './tool-words.ts';
 import type { ToolPaths } from './tools.ts';
-import type { TreeIndex } from './tree-index.ts';
 
 export interface ToolContext {
   readonly tools: ToolPaths;
@@ -80,11 +79,4 @@ function parseOutput(output: Uint8Array, path: string, options: ParseOptions): r
   const { manifests, faults } = parseManifests(text, () => origin, options);
   if (faults.length > 0) throw renderFaultsError(faults);
   return manifests;
-}
-
-export function* contentsOf(
-  tree: TreeIndex,
-  files: ReadonlyMap<string, string>,
-): Generator<readonly [string, Uint8Array]> {
-  for (const [to, from] of files) yield [to, tree.read(from)];
 }

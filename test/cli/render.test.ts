@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { reconcileWorld } from '../support/reconcile-world.ts';
+import { gitWorld } from '../support/git-world.ts';
 import { type CliWorld, cliWorld } from './cli-world.ts';
 
 describe('holdfast render', () => {
@@ -97,6 +98,28 @@ describe('holdfast render', () => {
     expect(ended.code).toBe(1);
     expect(ended.err).toMatch(/^error: .*a\.yaml:\d+/);
     expect(ended.err.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('fetches bases from the hosts that are named, and from no others', async () => {
+    const world = await gitWorld();
+    try {
+      await world.commit({
+        'base/kustomization.yaml': 'resources: [b.yaml]\n',
+        'base/b.yaml': 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n',
+      });
+      await world.push('main');
+      write('app/kustomization.yaml', `resources: ["${world.source.url}//base?ref=main"]\n`);
+      const path = join(directory, 'app');
+
+      const allowed = await cli.run('render', path, '--remote-base', new URL(world.source.url).origin);
+      const refused = await cli.run('render', path);
+
+      expect(objects(allowed.out)).toMatchObject([{ kind: 'ConfigMap', metadata: { name: 'b' } }]);
+      expect(refused.out).toBe('');
+      expect(refused.err).toMatch(/bases are not fetched from http:/);
+    } finally {
+      await world.close();
+    }
   });
 
   it('refuses a link out of the repository', async () => {

@@ -14,6 +14,8 @@ interface RenderOptions extends GlobalOptions {
   readonly kubeVersion?: string;
   readonly releaseName?: string;
   readonly maskSecrets?: boolean;
+  readonly remoteBase?: readonly string[];
+  readonly chartOrigin?: readonly string[];
 }
 
 export function addRenderCommand(program: Command, cli: Cli): void {
@@ -24,15 +26,19 @@ export function addRenderCommand(program: Command, cli: Cli): void {
     .option('--namespace <name>', 'for namespaced objects that name none (default: default)')
     .option('--kube-version <version>', 'that Helm charts are told, such as 1.33.0')
     .option('--release-name <name>', 'for Helm charts')
+    .option('--remote-base <host...>', 'from where kustomizations may have bases: github.com')
+    .option('--chart-origin <origin...>', 'chart repositories that may be plain http and private')
     .option('--mask-secrets', 'print no values of Secrets')
     .addHelpText(
       'after',
       `
 Kustomize, Helm or plain YAML, chosen by what lies there; uncommitted changes count. Definitions of applications are
-left out, for they are registered and not applied.
+left out, for they are registered and not applied. Charts from elsewhere are fetched anonymously, bases of other
+repositories from the hosts that are named.
 
 Examples:
   holdfast render environments/staging
+  holdfast render apps/web --remote-base github.com
   holdfast render charts/web --namespace shop --release-name web | kubectl diff --server-side -f -`,
     )
     .action(async (path: string, _options, command: Command) => {
@@ -48,6 +54,7 @@ async function run(cli: Cli, path: string, options: RenderOptions): Promise<void
     ...(namespace === undefined ? {} : { namespace }),
     ...(kubeVersion === undefined ? {} : { kubeVersion }),
     ...(releaseName === undefined ? {} : { releaseName }),
+    elsewhere: { remoteBases: options.remoteBase ?? [], chartOrigins: options.chartOrigin ?? [] },
     toolsDirectory: toolsDirectory(cli),
   });
   const unknown = rendered.rejections.map(({ manifest }) => manifest);
