@@ -206,7 +206,19 @@ function parseOutput(
   }
   const { manifests, faults } = parseManifests(text, originOf, options);
   if (faults.length > 0) throw renderFaultsError(faults);
-  return manifests;
+  return withoutRepeatedCrds(manifests);
+}
+
+/** A chart that is there under two names brings its crds/ twice. Helm installs the first and leaves it alone then. */
+function withoutRepeatedCrds(manifests: readonly Manifest[]): readonly Manifest[] {
+  const seen = new Set<string>();
+  return manifests.filter(({ object, origin }) => {
+    const { name } = object.metadata;
+    if (object.kind !== 'CustomResourceDefinition' || !/(?:^|\/)crds\//.test(origin.file)) return true;
+    if (name === undefined || seen.has(name)) return name === undefined;
+    seen.add(name);
+    return true;
+  });
 }
 
 function withHooks(manifests: readonly Manifest[]): readonly Manifest[] {

@@ -1,37 +1,12 @@
-import { gzipSync } from 'node:zlib';
-import { pack } from 'tar-stream';
-import type { ChartHost, ChartRequest } from '../../lib/charts/chart-host.ts';
-import { HoldfastError } from '../../lib/model/errors.ts';
-import type { Application, HelmOptions } from '../../lib/model/application.ts';
+import type { Application } from '../../lib/model/application.ts';
+import type { ChartHost } from '../../lib/charts/chart-host.ts';
 import { packArtefact, unpackArtefact } from '../../lib/source/artefact.ts';
 import { inputClosure, walkInputs, type Closure } from '../../lib/source/closure.ts';
 import { EXTERNAL_DIRECTORY } from '../../lib/source/closure-walk.ts';
-import { fileTreeOf, fileTreeReader } from '../../lib/source/file-tree.ts';
-import { memoryCommit, type MemoryFile } from '../support/memory-commit.ts';
+import { fileTreeReader } from '../../lib/source/file-tree.ts';
+import { memoryCommit } from '../support/memory-commit.ts';
+import { aChartHost, anArchive, withHelm, type Files } from '../render/charts.ts';
 import { anApplication } from '../render/rendering.ts';
-
-type Files = Readonly<Record<string, MemoryFile>>;
-
-/** A chart host that has these charts, by `name@version`, and remembers what it was asked for. */
-function aChartHost(charts: Readonly<Record<string, Readonly<Record<string, string>>>>): ChartHost & {
-  readonly requests: ChartRequest[];
-} {
-  const requests: ChartRequest[] = [];
-  return {
-    requests,
-    fetch: async (request) => {
-      requests.push(request);
-      const found = Object.entries(charts).find(
-        ([key]) => key === `${request.name}@${request.version ?? ''}` || key.startsWith(`${request.name}@`),
-      );
-      if (found === undefined) throw new HoldfastError('chart-not-found', `no ${request.name} here`);
-      const [key, files] = found;
-      const version = key.slice(request.name.length + 1);
-      return { name: request.name, version, digest: `sha256:${key}`, files: fileTreeOf(files) };
-    },
-    close: async () => undefined,
-  };
-}
 
 interface Given {
   readonly files: Files;
@@ -71,15 +46,6 @@ async function refusal(given: Given): Promise<{ code: string; message: string }>
   );
 }
 
-async function anArchive(files: Readonly<Record<string, string>>): Promise<Uint8Array> {
-  const tar = pack();
-  for (const [name, content] of Object.entries(files)) tar.entry({ name }, content);
-  tar.finalize();
-  const chunks: Buffer[] = [];
-  for await (const chunk of tar) chunks.push(chunk as Buffer);
-  return gzipSync(Buffer.concat(chunks));
-}
-
 const chart = {
   'app/Chart.yaml': 'name: app\nversion: 1.0.0',
   'app/values.yaml': '',
@@ -90,7 +56,6 @@ const depending = (...dependencies: readonly string[]): Files => ({
   ...chart,
   'app/Chart.yaml': `apiVersion: v2\nname: app\nversion: 1.0.0\ndependencies: [${dependencies.join(', ')}]`,
 });
-const helm = (options: HelmOptions): Partial<Application> => ({ render: { tool: 'auto', helm: options } });
 
 describe('a chart', () => {
   it('is taken whole, with the charts beside it that it depends on', async () => {
@@ -152,5 +117,276 @@ describe('a chart', () => {
 
     expect(refused.code).toBe('render-refused');
     expect(refused.message).toMatch(message);
+  });
+});
+
+describe('a chart from elsewhere', () => {
+  const redis = {
+    'Chart.yaml': 'apiVersion: v2\nname: redis\nversion: 18.0.1\n',
+    'values.yaml': 'auth: {password: x}',
+    'templates/a.yaml': '',
+    'charts/common/Chart.yaml': 'name: common',
+    'charts/common/templates/_x.tpl': '',
+  };
+  const facts = withHelm({
+    chart: { repository: 'https://charts.example', name: 'redis', version: '^18', credentials: 'shop' },
+    valuesFiles: ['redis.yaml'],
+  });
+  const files = { 'app/redis.yaml': 'a: 1', 'app/other.yaml': '' };
+
+  it('is in the artefact under its request, with the values files of the application', async () => {
+    const charts = aChartHost({ 'redis@18.0.1': redis });
+
+    const closure = await closureOf({ files, facts, charts });
+
+    expect(charts.requests).toEqual([
+      { repository: 'https://charts.example', name: 'redis', version: '^18', credentials: 'shop' },
+    ]);
+    const [mount] = /^\.holdfast-external\/charts\/[0-9a-f]{16}\/redis/.exec(filesOf(closure)[0] ?? '') ?? [];
+    expect(filesOf(closure)).toEqual([
+      ...Object.keys(redis)
+        .map((path) => `${mount}/${path}`)
+        .sort(),
+      'app/redis.yaml',
+    ]);
+  });
+
+  it('is walked again in the artefact, without asking anybody', async () => {
+    const given = { files, facts, charts: aChartHost({ 'redis@18.0.1': redis }) };
+
+    const again = await walkedAgain(given);
+
+    expect(again.tool).toBe('helm');
+    expect(filesOf(again)).toEqual(filesOf(await closureOf(given)));
+    const values = filesOf(again).filter((path) => again.roles.get(path)?.has('values'));
+    expect(values.map((path) => path.replace(/^\.holdfast.*redis/, 'redis'))).toEqual([
+      'redis/values.yaml',
+      'app/redis.yaml',
+    ]);
+  });
+
+  it('may be all that there is', async () => {
+    const given = {
+      files: { 'README.md': '' },
+      facts: { path: '.', ...withHelm({ chart: { repository: 'https://charts.example', name: 'redis' } }) },
+      charts: aChartHost({ 'redis@18.0.1': redis }),
+    };
+
+    expect(filesOf(await walkedAgain(given))).toHaveLength(Object.keys(redis).length);
+  });
+
+  it('changes the closure with what is published, and with nothing else', async () => {
+    const published = (version: string, more = {}) =>
+      aChartHost({ [`redis@${version}`]: { ...redis, ...more } });
+    const before = await closureOf({ files, facts, charts: published('18.0.1') });
+
+    const same = await closureOf({
+      files: { ...files, 'app/other.yaml': 'x' },
+      facts,
+      charts: published('18.0.1'),
+    });
+    const moved = await closureOf({ files, facts, charts: published('18.0.1', { 'templates/b.yaml': '' }) });
+    const newer = await closureOf({ files, facts, charts: published('18.0.2') });
+
+    expect(same.digest).toBe(before.digest);
+    expect(new Set([before.digest, moved.digest, newer.digest]).size).toBe(3);
+  });
+
+  it('needs the path of the application', async () => {
+    const charts = aChartHost({ 'redis@18.0.1': redis });
+
+    expect((await refusal({ files: { 'x.yaml': '' }, facts, charts })).code).toBe('path-missing');
+  });
+
+  it('is refused where nothing may be fetched, and in an artefact that lacks it', async () => {
+    expect(await refusal({ files, facts })).toEqual({
+      code: 'chart-unreachable',
+      message: expect.stringMatching(/^app: spec.render.helm.chart: the chart "redis" has to be fetched/),
+    });
+
+    const application = anApplication(facts);
+    const walk = walkInputs({ reader: memoryCommit(files), application, isArtefact: true });
+    await expect(walk).rejects.toMatchObject({ code: 'render-refused' });
+  });
+
+  it('is refused with the words of the chart host, and its code', async () => {
+    const refused = await refusal({ files, facts, charts: aChartHost({}) });
+
+    expect(refused).toEqual({
+      code: 'chart-not-found',
+      message: 'app: spec.render.helm.chart: chart "redis" has no version ^18',
+    });
+  });
+
+  it.each(['https://x.example', 'file://../../../../app', ''])(
+    'is refused when it lacks a chart that it depends on from %j',
+    async (repository) => {
+      const lacking = {
+        'Chart.yaml': `name: redis\ndependencies: [{name: app, version: "*", repository: "${repository}"}]`,
+      };
+
+      const refused = await refusal({
+        files: { ...files, ...chart },
+        facts,
+        charts: aChartHost({ 'redis@18.0.1': lacking }),
+      });
+
+      expect(refused.message).toMatch(/redis\/Chart.yaml: dependencies\[0\]: .*publish it again/);
+    },
+  );
+});
+
+describe('a dependency from elsewhere', () => {
+  const redis = (version: string) => ({ 'Chart.yaml': `name: redis\nversion: ${version}` });
+  const charts = () =>
+    aChartHost({
+      'redis@1.0.0': redis('1.0.0'),
+      'redis@1.5.0': redis('1.5.0'),
+      'web@2.0.0': { 'Chart.yaml': 'name: web' },
+    });
+  const files = depending(
+    '{name: redis, version: ^1, repository: "https://charts.example"}',
+    '{name: web, version: 2.0.0, repository: "oci://registry.example/charts", alias: front}',
+  );
+  // As "helm dependency update" writes it for these dependencies.
+  const lock = (version: string, digest: string) =>
+    `dependencies:\n- name: redis\n  repository: https://charts.example\n  version: ${version}\n- name: web\n  repository: oci://registry.example/charts\n  version: 2.0.0\ndigest: ${digest}\ngenerated: "2026-11-22T17:15:05Z"\n`;
+
+  it('is fetched in the declared range and put into charts/', async () => {
+    const host = charts();
+
+    const walked = await walkedAgain({ files, charts: host });
+
+    expect(host.requests).toEqual([
+      { repository: 'https://charts.example', name: 'redis', version: '^1' },
+      { repository: 'oci://registry.example/charts', name: 'web', version: '2.0.0' },
+    ]);
+    expect(walked.copies.map(({ to }) => to)).toEqual(['app/charts/redis', 'app/charts/web']);
+  });
+
+  it('is fetched in the version of Chart.lock', async () => {
+    const host = charts();
+    const digest = 'sha256:42704811bef61bb3cc28bca4b56f5740ced9415238dc85c834b88175a86dcbd1';
+
+    await closureOf({ files: { ...files, 'app/Chart.lock': lock('1.5.0', digest) }, charts: host });
+
+    expect(host.requests[0]).toMatchObject({ name: 'redis', version: '1.5.0' });
+  });
+
+  it('is refused when Chart.lock was written for others', async () => {
+    const digest = `sha256:${'0'.repeat(64)}`;
+
+    const refused = await refusal({
+      files: { ...files, 'app/Chart.lock': lock('1.5.0', digest) },
+      charts: charts(),
+    });
+
+    expect(refused).toEqual({
+      code: 'render-refused',
+      message: expect.stringMatching(/^app\/Chart.lock: digest: .*run "helm dependency update"/),
+    });
+  });
+
+  it('does not care about Chart.lock when all charts are vendored', async () => {
+    const vendored = {
+      'app/charts/redis/Chart.yaml': 'name: redis',
+      'app/charts/web/Chart.yaml': 'name: web',
+    };
+
+    const closure = await closureOf({
+      files: { ...files, ...vendored, 'app/Chart.lock': lock('9', 'sha256:0') },
+    });
+
+    expect(filesOf(closure)).toContain('app/Chart.lock');
+  });
+
+  it('is there once when it is declared under two aliases', async () => {
+    const twice = depending(
+      '{name: web, version: 2.0.0, repository: "https://x.example", alias: a}',
+      '{name: web, version: 2.0.0, repository: "https://x.example", alias: b}',
+    );
+
+    const walked = await walkedAgain({ files: twice, charts: charts() });
+
+    expect(walked.copies.map(({ to }) => to)).toEqual(['app/charts/web']);
+  });
+
+  it('goes beside one of the same name and another version', async () => {
+    const both = depending(
+      '{name: redis, version: 1.0.0, repository: "https://x.example", alias: a}',
+      '{name: redis, version: 1.5.0, repository: "https://x.example", alias: b}',
+    );
+
+    const walked = await walkedAgain({ files: both, charts: charts() });
+
+    expect(walked.copies.map(({ to }) => to)).toEqual(['app/charts/redis', 'app/charts/redis-2']);
+  });
+
+  it.each([
+    ['@stable', 'write its URL'],
+    ['alias:stable', 'write its URL'],
+    ['', 'has no repository'],
+    ['s3://bucket/charts', 'expected https://, oci:// or file://'],
+  ])('is refused from %j', async (repository, message) => {
+    const declared = depending(`{name: x, version: 1.0.0, repository: "${repository}"}`);
+
+    const refused = await refusal({ files: declared, charts: charts() });
+
+    expect(refused.code).toBe('render-refused');
+    expect(refused.message).toMatch(/^app\/Chart.yaml: dependencies\[0\]/);
+    expect(refused.message).toContain(message);
+  });
+});
+
+describe('a vendored archive', () => {
+  const inner = {
+    'sub/Chart.yaml': 'name: sub\nversion: 1.0.0',
+    'sub/values.yaml': 'a: 1',
+    'sub/templates/a.yaml': '{{ now }}',
+  };
+
+  it('is in the artefact unpacked, and helm is given the directory in its place', async () => {
+    const files = { ...chart, 'app/charts/sub-1.0.0.tgz': await anArchive(inner) };
+
+    const walked = await walkedAgain({ files });
+
+    expect(
+      filesOf(walked)
+        .filter((path) => path.includes('sub'))
+        .map((path) => path.replace(/[0-9a-f]{16}/, '…')),
+    ).toEqual([
+      '.holdfast-external/vendored/…/sub-1.0.0/Chart.yaml',
+      '.holdfast-external/vendored/…/sub-1.0.0/templates/a.yaml',
+      '.holdfast-external/vendored/…/sub-1.0.0/values.yaml',
+    ]);
+    expect(walked.copies).toMatchObject([{ to: 'app/charts/sub-1.0.0' }]);
+  });
+
+  it('may lie in a chart at the root of the repository, whose files are its own only', async () => {
+    const files = {
+      'Chart.yaml': 'name: root',
+      'charts/sub-1.0.0.tgz': await anArchive(inner),
+      'templates/a.yaml': '',
+    };
+
+    const walked = await walkedAgain({ files, facts: { path: '.' } });
+
+    expect(filesOf(walked).filter((path) => !path.startsWith(EXTERNAL_DIRECTORY))).toEqual([
+      'Chart.yaml',
+      'templates/a.yaml',
+    ]);
+    expect(filesOf(walked)).toHaveLength(5);
+  });
+
+  it.each([
+    ['is none', Buffer.from('not a gzip'), 'chart-corrupt'],
+    ['leads out', { '../x': '', 'sub/Chart.yaml': 'name: sub\nversion: 1.0.0' }, 'chart-refused'],
+    ['has two charts', { 'a/Chart.yaml': '', 'b/Chart.yaml': '' }, 'chart-refused'],
+  ])('is refused when it %s', async (_what, content, code) => {
+    const archive = content instanceof Uint8Array ? content : await anArchive(content);
+
+    const refused = await refusal({ files: { ...chart, 'app/charts/sub.tgz': archive } });
+
+    expect(refused).toEqual({ code, message: expect.stringMatching(/^app\/charts\/sub.tgz/) });
   });
 });
