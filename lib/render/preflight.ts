@@ -1,5 +1,3 @@
-import { posix } from 'node:path';
-
 import { HoldfastError } from '../model/errors.ts';
 import type { Json } from '../model/resource.ts';
 import type { RenderLimits } from './limits.ts';
@@ -7,18 +5,7 @@ import { decodeText, isObject } from './parse-manifests.ts';
 import { parseYaml } from './parse-yaml.ts';
 import type { TreeIndex } from './tree-index.ts';
 
-/**
- * What a tool may be started on: the files it will see, and nothing else. The pre-flight walks what the tool would walk
- * and refuses what could reach outside: URLs, absolute paths, paths out of the repository, plug-ins that run programs,
- * and YAML that explodes. It is deliberately stricter than the tools: what it does not know it refuses.
- */
-export interface Preflight {
-  /** Path in the private directory → path in the repository. They differ for dependencies that are put into a chart. */
-  readonly files: ReadonlyMap<string, string>;
-  /** Plain texts of secrets seen on the way: to be kept out of what a failing tool says. */
-  readonly secrets: readonly string[];
-}
-
+/** What the checks of a tool's inputs read, and within which limits. They are stricter than the tools. */
 export interface PreflightContext {
   readonly tree: TreeIndex;
   readonly limits: RenderLimits;
@@ -55,51 +42,6 @@ export function parseInputText(
       return document.value;
     },
   );
-}
-
-/** `https://…`, `git::…`, `git@host:…`, `github.com/…`, `gh:…`, `file:…`: all that kustomize or helm would fetch. */
-export function isUrlLike(entry: string): boolean {
-  const text = entry.trim();
-  return (
-    /^[a-z][a-z0-9+.-]*:/i.test(text) ||
-    text.includes('://') ||
-    /^[^/\s]+@[^/\s]+:/.test(text) ||
-    text.startsWith('//') ||
-    /(?:^|\/)(?:www\.)?github\.com[/:]/i.test(text) ||
-    /\?(?:ref|version|timeout|submodules)=/.test(text)
-  );
-}
-
-/**
- * A path as written in a file, from the repository's root.
- *
- * @throws HoldfastError `render-refused` for URLs, absolute paths and paths out of the repository
- */
-export function resolveInside(file: string, where: string, entry: string): string {
-  const shown = JSON.stringify(withoutUserInfo(entry).slice(0, 200));
-  if (isUrlLike(entry)) {
-    throw refused(
-      file,
-      where,
-      `${shown} is remote: only what lies in the repository is rendered; commit a copy and refer to that`,
-    );
-  }
-  if (posix.isAbsolute(entry) || /[\\\p{Cc}]/u.test(entry)) {
-    throw refused(
-      file,
-      where,
-      `${shown} is not a relative path: write it relative to ${posix.dirname(file)}/`,
-    );
-  }
-  const path = posix.normalize(posix.join(posix.dirname(file), entry)).replace(/\/$/, '');
-  if (path === '..' || path.startsWith('../')) {
-    throw refused(file, where, `${shown} leads out of the repository: only what lies in it is rendered`);
-  }
-  return path;
-}
-
-function withoutUserInfo(entry: string): string {
-  return entry.replace(/\/\/[^/@\s]*@/, '//');
 }
 
 /** Texts of a Secret that nobody may see: as written, and decoded. Short ones would blank out ordinary words. */
