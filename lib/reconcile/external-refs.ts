@@ -1,7 +1,7 @@
 import type { ResourceRef } from '../cluster/kube-api.ts';
 import type { Application, ExternalValue } from '../model/application.ts';
 import type { LiveMetadata } from '../model/resource.ts';
-import { externalKey, externalValuesOf, valuesNamespace } from '../render/external-values.ts';
+import { externalKey, externalValuesOf, valuesNamespace } from '../model/external-values.ts';
 
 /** One thing that a render needs from outside of Git. */
 export interface NeededValue {

@@ -16,6 +16,7 @@ import { buildPlan, type BuiltPlan } from '../plan/build-plan.ts';
 import { judgeAll } from '../plan/judge.ts';
 import type { HashKey } from '../plan/keyed-hash.ts';
 import { normaliseManifests } from '../render/normalise.ts';
+import { validateManifests } from '../render/validate-openapi.ts';
 import { crdStates } from './crd-states.ts';
 
 export interface PlannedTarget {
@@ -24,7 +25,10 @@ export interface PlannedTarget {
   readonly summary: Readonly<Record<string, number>>;
 }
 
-/** Settles namespaces, looks at what lives, judges it, and plans. Reads only. */
+/**
+ * Settles namespaces, looks at what lives, judges it, and plans. Reads only.
+ * @throws HoldfastError `render-failed` for what the destination's schemas rule out, where the application asks for that
+ */
 export async function planTarget(
   deps: { readonly kube: KubeApi; readonly key: HashKey },
   input: {
@@ -50,6 +54,9 @@ export async function planTarget(
       return type.namespaced ? 'namespaced' : 'cluster';
     },
   });
+  if (application?.render.validation === 'strict' && settled.manifests.length > 0) {
+    validateManifests(settled.manifests, await kube.openapi({ deadline }));
+  }
   const createNamespace = application?.createNamespace === true ? application.targetNamespace : undefined;
   const namespaceId: ResourceId | undefined =
     createNamespace === undefined ? undefined : { group: '', kind: 'Namespace', name: createNamespace };

@@ -11,8 +11,7 @@ import { usesHelm } from '../render/uses-helm.ts';
 import type { SecretVersions } from '../secrets/secret-store.ts';
 import type { FileTree } from '../source/file-tree.ts';
 import { decryptionKey, neededValues, versionOfObject } from './external-refs.ts';
-import { ABSENT, recordInputs } from './record-inputs.ts';
-import type { Capabilities } from './record-inputs.ts';
+import { ABSENT, capabilitiesOf, recordInputs } from './record-inputs.ts';
 
 export interface ReadInputsDeps {
   readonly secrets: Pick<SecretVersions, 'getVersioned'>;
@@ -76,12 +75,6 @@ export async function readInputs(deps: ReadInputsDeps, input: ReadInputsInput): 
     ...(decryption === undefined ? {} : { keys: keysOf(deps, decryption.kms, identities?.value) }),
     ...(capabilities === undefined ? {} : capabilities),
   };
-}
-
-/** Discovery afresh: a connection may have been open since before the destination was upgraded. */
-export async function capabilitiesOf(kube: KubeApi, deadline: number): Promise<Capabilities> {
-  const discovery = await kube.discovery({ refresh: true, deadline });
-  return { kubeVersion: await kube.serverVersion({ deadline }), apiVersions: discovery.apiVersions() };
 }
 
 function keysOf(

@@ -1,5 +1,8 @@
+import type { KubeApi } from '../cluster/kube-api.ts';
 import { sha256 } from '../model/ids.ts';
 import type { RecordedInputs } from '../model/target-state.ts';
+
+// The drift scan imports this: nothing of Git or rendering may come with it.
 
 /** Of a value, a key or a secret that does not exist. Its appearance is another version. */
 export const ABSENT = 'absent';
@@ -8,6 +11,12 @@ export const ABSENT = 'absent';
 export interface Capabilities {
   readonly kubeVersion: string;
   readonly apiVersions: readonly string[];
+}
+
+/** Discovery afresh: a connection may have been open since before the destination was upgraded. */
+export async function capabilitiesOf(kube: KubeApi, deadline: number): Promise<Capabilities> {
+  const discovery = await kube.discovery({ refresh: true, deadline });
+  return { kubeVersion: await kube.serverVersion({ deadline }), apiVersions: discovery.apiVersions() };
 }
 
 /** undefined: the render depends on nothing but its commit. */

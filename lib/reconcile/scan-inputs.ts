@@ -5,8 +5,7 @@ import { errorRecord } from '../model/errors.ts';
 import { isRunnable, type RecordedInputs, type TargetState } from '../model/target-state.ts';
 import type { ScanDeps } from './deps.ts';
 import { decryptionKey, neededValues, versionOfObject, type NeededValue } from './external-refs.ts';
-import { capabilitiesOf } from './read-inputs.ts';
-import { ABSENT, recordInputs, type Capabilities } from './record-inputs.ts';
+import { ABSENT, capabilitiesOf, recordInputs, type Capabilities } from './record-inputs.ts';
 
 const CONCURRENCY = 8;
 

@@ -1,5 +1,5 @@
 import type { Json } from '../model/resource.ts';
-import { describeKey } from './external-values.ts';
+import { describeKey } from '../model/external-values.ts';
 import type { RenderLimits } from './limits.ts';
 import { isObject } from './parse-manifests.ts';
 import { parseYaml } from './parse-yaml.ts';

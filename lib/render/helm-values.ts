@@ -4,7 +4,7 @@ import type { Application, HelmParameter, HelmValuesFrom } from '../model/applic
 import { HoldfastError } from '../model/errors.ts';
 import type { Json, JsonObject } from '../model/resource.ts';
 import { valuesFilePaths } from '../source/closure-helm.ts';
-import { externalKey } from './external-values.ts';
+import { externalKey } from '../model/external-values.ts';
 import { mergeValues, parseSetPath, setValue, typedSetValue } from './helm-set-path.ts';
 import type { PathStep } from './helm-set-path.ts';
 import type { RenderLimits } from './limits.ts';

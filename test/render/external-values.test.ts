@@ -1,6 +1,6 @@
 import type { ExternalValue, RenderOptions } from '../../lib/model/application.ts';
 import { createRenderer } from '../../lib/render/create-renderer.ts';
-import { externalKey, externalValuesOf } from '../../lib/render/external-values.ts';
+import { externalKey, externalValuesOf } from '../../lib/model/external-values.ts';
 import type { ExternalContent } from '../../lib/render/renderer.ts';
 import { anApplication, aTree, configMap, inTemporaryDirectory } from './rendering.ts';
 import { tools, whySkipped, withTools } from './tools-for-tests.ts';

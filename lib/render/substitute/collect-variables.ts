@@ -1,6 +1,6 @@
 import type { Application } from '../../model/application.ts';
 import { HoldfastError } from '../../model/errors.ts';
-import { describeValue, externalKey } from '../external-values.ts';
+import { describeValue, externalKey } from '../../model/external-values.ts';
 import type { ExternalContents } from '../renderer.ts';
 
 /** What a variable stands for. */

@@ -1,4 +1,4 @@
-import type { Application, ExternalValue } from '../model/application.ts';
+import type { Application, ExternalValue } from './application.ts';
 
 /** The namespace in which a ConfigMap or Secret is looked up when the definition names none. */
 export function valuesNamespace(value: ExternalValue, application: Application): string {
