@@ -134,7 +134,8 @@ function createSourceStage(
     may.consume(resources.sourceQueue),
     may.putArtefacts(artefactsOf(sourceStage, artefacts)),
     may.tellMissingArtefacts(artefacts),
-    may.getSecrets(rolesSecrets(sourceStage, names.secretPrefix, 'git')),
+    may.getSecrets(rolesSecrets(sourceStage, names.secretPrefix, 'git', 'chart')),
+    ...pullCharts(sourceStage, props),
     ...keyUse(props, ['dynamodb', 'sqs', 's3', 'secretsmanager']),
   );
   return sourceStage;
@@ -161,7 +162,12 @@ function createTargetStage(
     may.consume(resources.targetQueue),
     may.getArtefacts(artefactsOf(targetStage, artefacts)),
     may.tellMissingArtefacts(artefacts),
-    may.getSecrets([...rolesSecrets(targetStage, names.secretPrefix, 'cluster-apply'), hashKey.secretArn]),
+    may.getSecrets([
+      ...rolesSecrets(targetStage, names.secretPrefix, 'cluster-apply', 'decryption', 'values'),
+      hashKey.secretArn,
+    ]),
+    ...may.decryptDataKeys(props.decryptionKeys ?? []),
+    ...may.assumeRoles(props.decryptionRoles ?? []),
     ...keyUse(props, ['dynamodb', 'sqs', 's3', 'secretsmanager']),
   );
   return targetStage;
@@ -188,6 +194,8 @@ function createDriftScan(
     may.queryIndexes(resources.table, LIST_INDEX),
     may.sendTo(resources.targetQueue),
     may.getSecrets([...rolesSecrets(driftScan, secretPrefix, 'cluster-read'), resources.hashKey.secretArn]),
+    // Whether what was rendered with is still current.
+    may.describeSecrets(rolesSecrets(driftScan, secretPrefix, 'decryption', 'values')),
     ...keyUse(props, ['dynamodb', 'sqs', 'secretsmanager']),
   );
   return driftScan;
@@ -262,15 +270,33 @@ function rendering({
   };
 }
 
-/** All secrets of one role of this installation: what comes after the role is the command line's to name. */
-function rolesSecrets(reader: HoldfastFunction, secretPrefix: string, role: SecretRole): readonly string[] {
-  const arn = may.secretArn(secretPrefix, role);
-  acknowledgeWildcard(
-    reader,
-    arn,
-    'Secrets are made and replaced by the command line while the stack stays as it is; the wildcard stands behind the installation and the one role that this function has.',
-  );
-  return [arn];
+/** All secrets of some roles of this installation: what comes after the role is the command line's to name. */
+function rolesSecrets(
+  reader: HoldfastFunction,
+  secretPrefix: string,
+  ...roles: readonly SecretRole[]
+): readonly string[] {
+  return roles.map((role) => {
+    const arn = may.secretArn(secretPrefix, role);
+    acknowledgeWildcard(
+      reader,
+      arn,
+      'Secrets are made and replaced by the command line while the stack stays as it is; the wildcard stands behind the installation and a role that this function needs.',
+    );
+    return arn;
+  });
+}
+
+function pullCharts(reader: HoldfastFunction, { chartRepositories = [] }: HoldfastProps) {
+  const statements = may.pullCharts(chartRepositories);
+  if (statements.length > 0) {
+    acknowledgeWildcard(
+      reader,
+      '*',
+      'ecr:GetAuthorizationToken knows no resources; what the token opens is said by the repositories of the other statement.',
+    );
+  }
+  return statements;
 }
 
 function artefactsOf(reader: HoldfastFunction, artefacts: Bucket): Bucket {

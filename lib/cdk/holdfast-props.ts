@@ -1,6 +1,8 @@
 import type { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
+import type { IRepository } from 'aws-cdk-lib/aws-ecr';
+import type { IRole } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
@@ -113,6 +115,24 @@ export interface HoldfastProps {
    * @default none; charts come over https from public addresses
    */
   readonly chartOrigins?: readonly string[];
+
+  /**
+   * KMS keys for which files in Git are encrypted with SOPS: the target stage may decrypt with them, if their own policies
+   * let this account's roles do so.
+   * @default none; age identities alone open files
+   */
+  readonly decryptionKeys?: readonly IKey[];
+  /**
+   * Roles that such files name (`role`), as for keys in other accounts: the target stage may assume them. They have to
+   * trust it.
+   * @default none
+   */
+  readonly decryptionRoles?: readonly IRole[];
+  /**
+   * ECR repositories from which charts are pulled; the source stage may read them as itself, without credentials.
+   * @default none
+   */
+  readonly chartRepositories?: readonly IRepository[];
 
   /**
    * A table of your own with the keys and indexes of lib/state/table.ts.

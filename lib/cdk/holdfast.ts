@@ -213,9 +213,20 @@ export class Holdfast extends Construct {
     ]);
   }
 
-  /** What the command line needs for everything, so also to write, and to plan with, the secrets of sources and clusters. */
+  /**
+   * What the command line needs for everything, so also to write, and to plan with, the secrets of sources, charts,
+   * clusters, decryption and values. Planning what KMS encrypted takes rights to its keys besides.
+   */
   grantOperate(grantee: IGrantable): Grant {
-    const writable = ['webhook', 'git', 'cluster-apply', 'cluster-read'] as const;
+    const writable = [
+      'webhook',
+      'git',
+      'chart',
+      'cluster-apply',
+      'cluster-read',
+      'decryption',
+      'values',
+    ] as const;
     return addTo(grantee, [
       may.changeRecords(this.table),
       may.describeTable(this.table),

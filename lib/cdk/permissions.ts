@@ -1,6 +1,7 @@
 import { Aws } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IRepository } from 'aws-cdk-lib/aws-ecr';
+import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
@@ -117,6 +118,55 @@ export function getSecrets(secretArns: readonly string[]): PolicyStatement {
     actions: ['secretsmanager:GetSecretValue'],
     resources: [...secretArns],
   });
+}
+
+/** Which version is current, and never the value. */
+export function describeSecrets(secretArns: readonly string[]): PolicyStatement {
+  return new PolicyStatement({
+    sid: 'DescribeSecrets',
+    actions: ['secretsmanager:DescribeSecret'],
+    resources: [...secretArns],
+  });
+}
+
+/** Data keys of SOPS files; the policy of each key has the last word. */
+export function decryptDataKeys(keys: readonly IKey[]): readonly PolicyStatement[] {
+  if (keys.length === 0) return [];
+  return [
+    new PolicyStatement({
+      sid: 'DecryptDataKeys',
+      actions: ['kms:Decrypt'],
+      resources: keys.map(({ keyArn }) => keyArn),
+    }),
+  ];
+}
+
+export function assumeRoles(roles: readonly IRole[]): readonly PolicyStatement[] {
+  if (roles.length === 0) return [];
+  return [
+    new PolicyStatement({
+      sid: 'AssumeDecryptionRoles',
+      actions: ['sts:AssumeRole'],
+      resources: roles.map(({ roleArn }) => roleArn),
+    }),
+  ];
+}
+
+/** As a registry is read: tags, manifests and blobs. The token is the account's; it opens what the second statement says. */
+export function pullCharts(repositories: readonly IRepository[]): readonly PolicyStatement[] {
+  if (repositories.length === 0) return [];
+  return [
+    new PolicyStatement({
+      sid: 'LogInToRegistry',
+      actions: ['ecr:GetAuthorizationToken'],
+      resources: ['*'],
+    }),
+    new PolicyStatement({
+      sid: 'PullCharts',
+      actions: ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer', 'ecr:ListImages'],
+      resources: repositories.map(({ repositoryArn }) => repositoryArn),
+    }),
+  ];
 }
 
 /** Every secret of a role, in this installation alone. */

@@ -1,4 +1,6 @@
 import { type IVpc, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { Repository } from 'aws-cdk-lib/aws-ecr';
+import { Role } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import {
   type Synthesized,
@@ -79,8 +81,8 @@ const NETWORK = [
   'ec2:DescribeSubnets',
   'ec2:UnassignPrivateIpAddresses',
 ];
-const secrets = (role: string) =>
-  `secretsmanager:GetSecretValue on arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:holdfast/prod/${role}/*`;
+const secrets = (role: string, action = 'GetSecretValue') =>
+  `secretsmanager:${action} on arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:holdfast/prod/${role}/*`;
 const HASH_KEY = 'secretsmanager:GetSecretValue on <Storage/HashKey>';
 const ARTEFACTS = '<Storage/Artefacts>.Arn/artefacts/*';
 
@@ -103,6 +105,7 @@ const RIGHTS: Readonly<Record<string, readonly string[]>> = {
     ...on(ARTEFACTS, ['s3:GetObject', 's3:PutObject']),
     's3:ListBucket on <Storage/Artefacts>.Arn',
     secrets('git'),
+    secrets('chart'),
   ],
   TargetStage: [
     ...ownLogs('TargetStage'),
@@ -114,6 +117,8 @@ const RIGHTS: Readonly<Record<string, readonly string[]>> = {
     `s3:GetObject on ${ARTEFACTS}`,
     's3:ListBucket on <Storage/Artefacts>.Arn',
     secrets('cluster-apply'),
+    secrets('decryption'),
+    secrets('values'),
     HASH_KEY,
   ],
   DriftScan: [
@@ -123,6 +128,8 @@ const RIGHTS: Readonly<Record<string, readonly string[]>> = {
     `dynamodb:Query on ${TABLE}/index/list`,
     'sqs:SendMessage on <Targets/Queue>.Arn',
     secrets('cluster-read'),
+    secrets('decryption', 'DescribeSecret'),
+    secrets('values', 'DescribeSecret'),
     HASH_KEY,
   ],
   Sweep: ['lambda:InvokeFunction on <SourceStage/Function>.Arn', 'sqs:SendMessage on <MissedSchedules>.Arn'],
@@ -230,13 +237,37 @@ describe('the rights', () => {
     expect(added('Scan')).toEqual(use('sqs'));
   });
 
+  it('grow by keys and roles for decryption, and by repositories of charts, each where it is used', () => {
+    const given = synthesize((stack) => ({
+      decryptionKeys: [new Key(stack, 'SopsKey')],
+      decryptionRoles: [Role.fromRoleArn(stack, 'SopsRole', 'arn:aws:iam::444455556666:role/sops')],
+      chartRepositories: [new Repository(stack, 'Charts')],
+    }));
+
+    const added = (name: string) =>
+      rightsOf(given, `${name}/Role`).filter((line) => !(RIGHTS[name] ?? []).includes(line));
+
+    expect(added('TargetStage')).toEqual([
+      'kms:Decrypt on <SopsKey>.Arn',
+      'sts:AssumeRole on arn:aws:iam::444455556666:role/sops',
+    ]);
+    expect(added('SourceStage')).toEqual([
+      'ecr:BatchGetImage on <Charts>.Arn',
+      'ecr:GetAuthorizationToken on *',
+      'ecr:GetDownloadUrlForLayer on <Charts>.Arn',
+      'ecr:ListImages on <Charts>.Arn',
+    ]);
+    expect(added('Webhook')).toEqual([]);
+    expect(added('DriftScan')).toEqual([]);
+  });
+
   it('reach no other installation, whatever it is called', () => {
     const stack = aStack({ installation: 'prod-eu' });
 
     const lines = Object.keys(RIGHTS).flatMap((name) => rightsOf(templateOf(stack), `${name}/Role`));
 
     const secretNames = lines.filter((line) => line.includes(':secret:'));
-    expect(secretNames).toHaveLength(4);
+    expect(secretNames).toHaveLength(9);
     for (const line of secretNames) expect(line).toMatch(/:secret:holdfast\/prod-eu\/[a-z-]+\/\*$/);
   });
 });
