@@ -4,6 +4,7 @@ import { describeResource, type LiveMetadata, type LiveObject } from '../model/r
 import type { CallOptions, Discovery, KubeApi, ResourceRef, ResourceType } from './kube-api.ts';
 import { KubeError } from './kube-error.ts';
 import { isObjectNotFound, type RequestContext } from './kube-status.ts';
+import { readOpenApi, type OpenApi } from './openapi.ts';
 import { readDiscovery } from './read-discovery.ts';
 import { asLiveMetadata, asLiveObject, malformed, parse, recordOf } from './read-live.ts';
 import { createTransport, type TransportRequest } from './transport.ts';
@@ -45,6 +46,7 @@ export function connectKube(options: ConnectOptions): KubeApi {
   const counts: Record<Verb, number> = { list: 0, get: 0, apply: 0, patch: 0, delete: 0, discovery: 0 };
   let known: Promise<Discovery> | undefined;
   let isReading = false;
+  let described: Promise<OpenApi> | undefined;
 
   function request(
     verb: Verb,
@@ -66,6 +68,7 @@ export function connectKube(options: ConnectOptions): KubeApi {
     if (known === undefined || (call?.refresh === true && !isReading)) {
       const before = known;
       isReading = true;
+      described = undefined;
       known = readDiscovery((path, accept) => getDocument('discovery', path, accept, call)).finally(() => {
         isReading = false;
       });
@@ -75,6 +78,23 @@ export function connectKube(options: ConnectOptions): KubeApi {
       });
     }
     return known;
+  }
+
+  async function openapi(call?: CallOptions): Promise<OpenApi> {
+    described ??= getDocument('discovery', '/openapi/v2', 'application/json', call).then((document) => {
+      if (document !== undefined) return readOpenApi(document);
+      const why =
+        'it does not say which fields its kinds have (no /openapi/v2): without that nothing can be validated';
+      throw new KubeError('kube-error', `cluster "${options.name}": ${why}`, { retryable: false });
+    });
+    const asked = described;
+    try {
+      return await asked;
+    } catch (error) {
+      // A failed look is not remembered, unless another one has begun.
+      if (described === asked) described = undefined;
+      throw error;
+    }
   }
 
   /** undefined: the server does not serve this path. */
@@ -178,6 +198,7 @@ export function connectKube(options: ConnectOptions): KubeApi {
     cluster: options.name,
     requestCounts: counts,
     discovery,
+    openapi,
     close: () => transport.close(),
 
     async listMetadata(type, list) {

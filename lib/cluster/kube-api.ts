@@ -1,5 +1,6 @@
 import type { ClusterName } from '../model/ids.ts';
 import type { KubeObject, LiveMetadata, LiveObject } from '../model/resource.ts';
+import type { OpenApi } from './openapi.ts';
 
 /** One served resource: what discovery says of a group, version and kind. */
 export interface ResourceType {
@@ -59,6 +60,11 @@ export interface KubeApi {
   readonly cluster: ClusterName;
   /** Cached for the life of this object. */
   discovery(options?: { readonly refresh?: boolean } & CallOptions): Promise<Discovery>;
+  /**
+   * What the cluster says of the fields of its kinds (`/openapi/v2`, several megabytes). Cached until discovery is read
+   * anew.
+   */
+  openapi(options?: CallOptions): Promise<OpenApi>;
   /** All pages of a metadata-only list. */
   listMetadata(
     type: ResourceType,

@@ -1,5 +1,6 @@
 import type { Discovery, KubeApi, ResourceRef, ResourceType } from '../../lib/cluster/kube-api.ts';
 import { KubeError } from '../../lib/cluster/kube-error.ts';
+import { readOpenApi } from '../../lib/cluster/openapi.ts';
 import { discoveryOf } from '../../lib/cluster/read-discovery.ts';
 import type { ClusterName } from '../../lib/model/ids.ts';
 import type { KubeObject, LiveMetadata, LiveObject, ManagedFieldsEntry } from '../../lib/model/resource.ts';
@@ -43,6 +44,8 @@ export interface FakeKube extends KubeApi {
   readonly stored: Map<string, LiveObject>;
   types: readonly ResourceType[];
   failedGroups: readonly string[];
+  /** Of the OpenAPI document. */
+  definitions: Readonly<Record<string, unknown>>;
   /** Requests under way now. */
   readonly inFlight: () => number;
   put(object: KubeObject, changes?: Partial<LiveObject['metadata']>): LiveObject;
@@ -110,12 +113,17 @@ export function fakeKube(before: (call: Call, kube: FakeKube) => void | Promise<
     stored,
     types: BUILT_IN,
     failedGroups: [],
+    definitions: {},
     inFlight: () => inFlight,
     put,
     requestCounts: {},
     close: () => Promise.resolve(),
     serverVersion: () => Promise.resolve('v1.36.2'),
     discovery: () => carryOut({ verb: 'discovery', name: '', kind: '' }, discovery),
+    openapi: () =>
+      carryOut({ verb: 'discovery', name: 'openapi', kind: '' }, () =>
+        readOpenApi({ definitions: kube.definitions }),
+      ),
     get: (ref) => carryOut(callOf('get', ref), () => stored.get(refKey(ref))),
     getMetadata: (ref) => carryOut(callOf('get', ref), () => stored.get(refKey(ref))),
     listMetadata: (type, options) =>
