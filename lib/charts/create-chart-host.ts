@@ -67,8 +67,9 @@ export function createChartHost(options: ChartHostOptions): ChartHost {
     if (credentials !== undefined) {
       return ({ fresh }) => chartAuthorization(options.secrets, credentials, wanted.base.host, { fresh });
     }
-    const isEcr = wanted.kind === 'oci' && ecrRegion(wanted.base.host) !== undefined;
-    return isEcr ? ({ fresh }) => ecr(wanted.base.host, { fresh }) : async () => undefined;
+    const { protocol, hostname } = wanted.base;
+    const isEcr = wanted.kind === 'oci' && protocol === 'https:' && ecrRegion(hostname) !== undefined;
+    return isEcr ? ({ fresh }) => ecr(hostname, { fresh }) : async () => undefined;
   }
 
   /** Once more with what the store or AWS says now, if that is something else: it may have been rotated. */

@@ -13,10 +13,13 @@ export interface IndexEntry {
   readonly digest?: string;
 }
 
-/** A part of the text, read on its own. Parsing takes some 25 times its size in memory. */
-const MAX_PARSED_BYTES = 4 * MEBIBYTE;
-const MAX_CHART_BYTES = 16 * MEBIBYTE;
-const MAX_JSON_BYTES = 8 * MEBIBYTE;
+/** Parsing takes up to a hundred times the size of a text in memory when the text means to. */
+const MAX_PARSED_BYTES = 2 * MEBIBYTE;
+const MAX_JSON_BYTES = 4 * MEBIBYTE;
+/** All versions of one chart; the largest public ones come to 3 MiB. */
+const MAX_CHART_BYTES = 8 * MEBIBYTE;
+/** One version of a chart: some 3 KiB, more with much in its annotations. */
+const MAX_ITEM_BYTES = MEBIBYTE / 4;
 const MAX_VERSIONS = 20_000;
 const YAML_OPTIONS = { limits: { maxDepth: 50, maxAliasWeight: MEBIBYTE } };
 
@@ -169,7 +172,7 @@ function keyOf(line: string): string | undefined {
 function readItems(index: Buffer, items: readonly Span[]): readonly IndexEntry[] | undefined {
   const entries: IndexEntry[] = [];
   for (const { start, end } of items) {
-    if (end - start > MEBIBYTE) return undefined;
+    if (end - start > MAX_ITEM_BYTES) return undefined;
     const [document, second] = parseYaml(index.toString('utf8', start, end), YAML_OPTIONS);
     if (document === undefined || !document.ok || second !== undefined) return undefined;
     const entry = Array.isArray(document.value) ? readEntry(document.value[0]) : undefined;

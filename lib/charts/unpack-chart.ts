@@ -160,6 +160,8 @@ function readChartYaml(
   place: string,
 ): { readonly name: string; readonly version: string } {
   if (content === undefined) throw chartFailure('chart-corrupt', place, 'it has no Chart.yaml');
+  if (content.length > MEBIBYTE)
+    throw chartFailure('chart-too-large', place, 'its Chart.yaml is larger than 1 MiB');
   const [document] = parseYaml(Buffer.from(content).toString('utf8'), {
     limits: { maxDepth: 50, maxAliasWeight: MEBIBYTE },
     // Helm takes the last of two equal keys.

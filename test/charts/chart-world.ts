@@ -96,7 +96,12 @@ export interface ChartWorld {
 
 type CreateServer = (listener: RequestListener) => Server;
 
-const certificate = selfSigned(['127.0.0.1', '*.test', '*.example.com', '*.amazonaws.com']);
+const certificate = selfSigned([
+  '127.0.0.1',
+  ...['cdn.test', 'charts.test', 'internal.test', 'registry.test', 'tokens.test'],
+  '*.example.com',
+  '*.dkr.ecr.eu-central-1.amazonaws.com',
+]);
 
 /** Every name is this machine. */
 export const loopbackLookup: ResolveHost = (_hostname, _options, callback) =>
@@ -112,7 +117,7 @@ export async function chartWorld(): Promise<ChartWorld> {
     const requests: IncomingMessage[] = [];
     const server = create((request, response) => {
       requests.push(request);
-      void answer(request, response);
+      answer(request, response);
     });
     const port = await listen(server);
     closing.push(() => closeServer(server));

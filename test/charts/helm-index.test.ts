@@ -125,7 +125,7 @@ entries:
     ['JSON without apiVersion', '{"entries": {}}'],
     ['broken JSON', '{"apiVersion": "v1", '],
     ['an unknown alias', 'apiVersion: v1\nentries:\n  podinfo:\n  - *nowhere\n'],
-    ['a chart twice', `${INDEX.replace('podinfo-extra:', 'podinfo:')}`],
+    ['a chart twice', INDEX.replace('podinfo-extra:', 'podinfo:')],
     ['entries twice', `${INDEX}entries:\n  podinfo: []\n`],
     ['two documents', '{apiVersion: v1, entries: {}}\n---\n{apiVersion: v1, entries: {}}\n'],
   ])('rejects %s as no index', (_, text) => {

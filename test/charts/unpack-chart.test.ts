@@ -177,6 +177,14 @@ describe('the limits of an archive', () => {
     });
   });
 
+  it('rejects a Chart.yaml that is too large to be one', async () => {
+    const content = `${chartYaml('podinfo', '1.2.3')}a: [${'[],'.repeat(400_000)}]\n`;
+
+    const unpacked = unpack(await tgzOf([{ name: 'podinfo/Chart.yaml', content }]));
+
+    await expect(unpacked).rejects.toMatchObject({ code: 'chart-too-large' });
+  });
+
   it('rejects too many files, and too many directories', async () => {
     const files = Array.from({ length: 60 }, (_, at) => ({ name: `podinfo/${at}` }));
     const directories = files.map(({ name }) => ({
