@@ -10,6 +10,7 @@ import { addLocalCommand } from './commands/local.ts';
 import { addPlanCommand } from './commands/plan.ts';
 import { addReconcileCommand } from './commands/reconcile.ts';
 import { addRenderCommand } from './commands/render.ts';
+import { addSecretCommand } from './commands/secret.ts';
 import { addSourceCommand } from './commands/source.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addTourCommand } from './commands/tour.ts';
@@ -110,6 +111,7 @@ Example, from nothing to a deployed application:
   addLocalCommand(program, cli);
   addSourceCommand(program, cli);
   addClusterCommand(program, cli);
+  addSecretCommand(program, cli);
   addBootstrapCommand(program, cli);
   addStatusCommand(program, cli);
   addHistoryCommand(program, cli);

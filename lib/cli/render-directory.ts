@@ -13,6 +13,7 @@ import { compareForApply } from '../plan/order.ts';
 import { leaveOutHooks } from '../reconcile/leave-out-hooks.ts';
 import { createRenderer } from '../render/create-renderer.ts';
 import { normaliseManifests, type Rejection } from '../render/normalise.ts';
+import { parseAgeIdentities } from '../render/sops/data-key.ts';
 import { builtInScopeOf } from '../render/scopes.ts';
 import { findTools } from '../render/tools.ts';
 import { packArtefact, unpackArtefact } from '../source/artefact.ts';
@@ -27,6 +28,8 @@ export interface RenderDirectoryInput {
   readonly namespace?: string;
   readonly kubeVersion?: string;
   readonly releaseName?: string;
+  /** age identities, a line each, for what SOPS encrypted. @default such objects are refused */
+  readonly ageKeys?: string;
   /** What may be read that does not lie in the directory. @default public charts, and no bases */
   readonly elsewhere?: ElsewhereOptions;
   /** Tools are unpacked here once. */
@@ -64,6 +67,7 @@ export async function renderDirectory(input: RenderDirectoryInput): Promise<Rend
       files: unpackArtefact(artefact.digest, artefact.bytes),
       application,
       ...(input.kubeVersion === undefined ? {} : { kubeVersion: input.kubeVersion }),
+      ...(input.ageKeys === undefined ? {} : { keys: { ageIdentities: parseAgeIdentities(input.ageKeys) } }),
     });
     const { manifests: rendered, warnings } = leaveOutHooks(output.manifests);
     const isDefinition = ({ object }: Manifest) => isDefinitionKind(object.apiVersion, object.kind);

@@ -78,7 +78,10 @@ export function rootApplication(root: Root): Application {
     source: root.source,
     ref: root.ref,
     path: root.path,
-    render: { tool: 'auto' },
+    render: {
+      tool: 'auto',
+      ...(root.decryption === undefined ? {} : { decryption: root.decryption }),
+    },
     destinations: [{ cluster: root.cluster }],
     createNamespace: false,
     prune: true,

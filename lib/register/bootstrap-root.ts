@@ -1,4 +1,4 @@
-import type { Root } from '../model/application.ts';
+import type { Decryption, Root } from '../model/application.ts';
 import { HoldfastError } from '../model/errors.ts';
 import type { ClusterName, RootId, SourceId } from '../model/ids.ts';
 import { refKey, type GitRef } from '../model/source.ts';
@@ -12,6 +12,8 @@ export interface RootInput {
   /** Relative to the repository's root; `.` for the root itself. */
   readonly path: string;
   readonly cluster: string;
+  /** Of what is applied to the root's own cluster. @default none: what SOPS encrypted is refused */
+  readonly decryption?: Decryption;
 }
 
 export interface BootstrappedRoot {
@@ -45,6 +47,7 @@ export async function bootstrapRoot(deps: RegisterDeps, input: RootInput): Promi
     ref: input.ref,
     path: parseRootPath(input.path),
     cluster,
+    ...(input.decryption === undefined ? {} : { decryption: input.decryption }),
   } as const;
   if (before !== undefined && isSame(before, wanted)) {
     await wake(deps, source);
@@ -102,7 +105,9 @@ function isSame(root: Root, wanted: Omit<Root, 'base'>): boolean {
     root.source === wanted.source &&
     refKey(root.ref) === refKey(wanted.ref) &&
     root.path === wanted.path &&
-    root.cluster === wanted.cluster
+    root.cluster === wanted.cluster &&
+    root.decryption?.age === wanted.decryption?.age &&
+    (root.decryption?.kms ?? false) === (wanted.decryption?.kms ?? false)
   );
 }
 

@@ -12,6 +12,8 @@ interface BootstrapOptions extends GlobalOptions {
   readonly tag?: string;
   readonly path?: string;
   readonly cluster?: string;
+  readonly decryptionAge?: string;
+  readonly decryptionKms?: boolean;
   readonly allowRemoval?: string;
 }
 
@@ -26,12 +28,14 @@ export function addBootstrapCommand(program: Command, cli: Cli): void {
     .option('--ref <ref>', 'refs/heads/..., refs/tags/... or a commit')
     .option('--path <directory>', 'where the definitions are, relative to the root of the repository')
     .option('--cluster <name>', 'the cluster that this place speaks for')
+    .option('--decryption-age <name>', 'secret with age identities, for what SOPS encrypted below the path')
+    .option('--decryption-kms', 'the same, by AWS KMS with the rights of the target stage')
     .option('--allow-removal <digest>', 'let the applications go whose removal is held back, once')
     .addHelpText(
       'after',
       `
 Everything below the path is rendered. What declares an Application is registered; all other objects are applied to the
-root's own cluster.
+root's own cluster. Decryption is for these objects; definitions have their own.
 
 Examples:
   holdfast bootstrap prod --source shop --branch main --path clusters/prod --cluster prod-eu
@@ -58,6 +62,7 @@ async function runBootstrap(cli: Cli, name: string, options: BootstrapOptions): 
       ref,
       path,
       cluster,
+      ...decryptionOf(options),
     });
     const document = {
       root: root.id,
@@ -66,6 +71,7 @@ async function runBootstrap(cli: Cli, name: string, options: BootstrapOptions): 
       ref: refKey(root.ref),
       path: root.path,
       cluster: root.cluster,
+      ...(root.decryption === undefined ? {} : { decryption: root.decryption }),
     };
     const words = { created: 'Created', changed: 'Changed', unchanged: 'Unchanged:' }[change];
     print(cli, options, document, () => [
@@ -73,6 +79,11 @@ async function runBootstrap(cli: Cli, name: string, options: BootstrapOptions): 
       'It is looked at now; "holdfast status --wait 60" shows what comes of it.',
     ]);
   });
+}
+
+function decryptionOf({ decryptionAge: age, decryptionKms: kms }: BootstrapOptions) {
+  if (age === undefined && kms !== true) return {};
+  return { decryption: { ...(age === undefined ? {} : { age }), ...(kms === true ? { kms } : {}) } };
 }
 
 async function runAllow(cli: Cli, name: string, digest: string, options: GlobalOptions): Promise<void> {

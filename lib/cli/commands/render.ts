@@ -6,14 +6,18 @@ import { describeOrigin, type Manifest } from '../../model/resource.ts';
 import { printable } from '../../plan/printable.ts';
 import { replaceSecretValues } from '../../plan/mask-secrets.ts';
 import type { Cli, GlobalOptions } from '../cli.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT, UsageError } from '../exit-codes.ts';
 import { plural } from '../output/words.ts';
+import { readText } from '../secret-input.ts';
+
+const MAX_KEY_BYTES = 65_536;
 
 interface RenderOptions extends GlobalOptions {
   readonly namespace?: string;
   readonly kubeVersion?: string;
   readonly releaseName?: string;
   readonly maskSecrets?: boolean;
+  readonly ageKeyFile?: string;
   readonly remoteBase?: readonly string[];
   readonly chartOrigin?: readonly string[];
 }
@@ -28,6 +32,7 @@ export function addRenderCommand(program: Command, cli: Cli): void {
     .option('--release-name <name>', 'for Helm charts')
     .option('--remote-base <host...>', 'from where kustomizations may have bases: github.com')
     .option('--chart-origin <origin...>', 'chart repositories that may be plain http and private')
+    .option('--age-key-file <file>', 'age identities for what SOPS encrypted (- for standard input)')
     .option('--mask-secrets', 'print no values of Secrets')
     .addHelpText(
       'after',
@@ -49,11 +54,13 @@ Examples:
 async function run(cli: Cli, path: string, options: RenderOptions): Promise<void> {
   const { namespace, kubeVersion, releaseName } = options;
   const { renderDirectory } = await import('../render-directory.ts');
+  const ageKeys = await readKeys(cli, options.ageKeyFile);
   const rendered = await renderDirectory({
     path,
     ...(namespace === undefined ? {} : { namespace }),
     ...(kubeVersion === undefined ? {} : { kubeVersion }),
     ...(releaseName === undefined ? {} : { releaseName }),
+    ...(ageKeys === undefined ? {} : { ageKeys }),
     elsewhere: { remoteBases: options.remoteBase ?? [], chartOrigins: options.chartOrigin ?? [] },
     toolsDirectory: toolsDirectory(cli),
   });
@@ -87,6 +94,17 @@ function toYaml(objects: readonly unknown[]): string {
         `---\n${stringify(object, { lineWidth: 0, aliasDuplicateObjects: false, compat: 'yaml-1.1' })}`,
     )
     .join('');
+}
+
+async function readKeys(cli: Cli, file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return undefined;
+  const text =
+    file === '-' ? await cli.io.readStdin() : await readText('--age-key-file', file, MAX_KEY_BYTES);
+  const { readAgeIdentities } = await import('../../render/sops/data-key.ts');
+  if ((await readAgeIdentities(text)) !== undefined) return text;
+  throw new UsageError(
+    '--age-key-file: no age identities: expected lines AGE-SECRET-KEY-1…, as age-keygen writes them',
+  );
 }
 
 /** The tools are the same for all installations of a user, and large. */

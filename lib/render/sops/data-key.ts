@@ -1,4 +1,4 @@
-import { armor, Decrypter } from 'age-encryption';
+import { armor, Decrypter, identityToRecipient } from 'age-encryption';
 
 import { HoldfastError } from '../../model/errors.ts';
 import type { KmsKey, SopsMetadata } from './metadata.ts';
@@ -34,6 +34,20 @@ export function parseAgeIdentities(text: string): readonly string[] {
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'));
+}
+
+/**
+ * For whom files have to be encrypted so that these identities open them; undefined: not a file of identities.
+ * Post-quantum identities count as well.
+ */
+export async function readAgeIdentities(text: string): Promise<readonly string[] | undefined> {
+  const identities = parseAgeIdentities(text);
+  if (identities.length === 0) return undefined;
+  try {
+    return await Promise.all(identities.map((identity) => identityToRecipient(identity)));
+  } catch {
+    return undefined;
+  }
 }
 
 /**
