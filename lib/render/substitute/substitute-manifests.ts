@@ -113,9 +113,11 @@ function expand(
       return {
         fault: `an offset or length in bytes cuts a character of ${listed([...expanded.cut])} in two`,
       };
-    const leaking = isSecret(object)
-      ? []
-      : [...expanded.used].filter((name) => variables.get(name)?.secretFrom !== undefined);
+    // Of another group, it is as open as anything else.
+    const leaking =
+      isSecret(object) && object.apiVersion === 'v1'
+        ? []
+        : [...expanded.used].filter((name) => variables.get(name)?.secretFrom !== undefined);
     if (leaking.length > 0) return { fault: leakFault(leaking, variables), leak: true };
     return { text: expanded.text };
   } catch (error) {
