@@ -1,3 +1,5 @@
+import { IDENTITY } from '../render/sops/age-vectors.ts';
+import { yamlFile } from '../render/sops/build-sops.ts';
 import { definition } from '../support/reconcile-world.ts';
 import { CANARIES, secretWorld } from './secret-world.ts';
 
@@ -50,6 +52,43 @@ describe('functions and their secrets', () => {
     await world.scan();
     expect(rolesOf(asked['drift-scan'])).toEqual(['cluster-read', 'hash-key']);
     expect(rolesOf(asked.webhook)).toEqual(['webhook']);
+  }, 60_000);
+
+  it('ask for keys and values where they are rendered with, and for their versions where they are watched', async () => {
+    const { asked, secrets } = world;
+    await secrets.put('decryption', 'sops', IDENTITY);
+    await secrets.put('values', 'web', JSON.stringify({ GREETING: 'hello' }));
+    await world.workTree.push('first', {
+      'clusters/web.yaml': definition('web', {
+        path: 'apps/web',
+        clusters: ['sandbox'],
+        namespace: 'default',
+        decryption: { age: 'sops' },
+        substitute: { from: [{ kind: 'SecretsManager', name: 'web' }] },
+      }),
+      'apps/web/secret.yaml': yamlFile(
+        (s) =>
+          `apiVersion: ${s.plain('v1')}\nkind: ${s.plain('Secret')}\nmetadata:\n  name: ${s.plain('web')}\nstringData:\n  greeting: ${s.plain('${GREETING}')}\n  password: ${s.enc('stringData:password:', CANARIES.manifest)}\n`,
+        { metadata: { encrypted_regex: '^password$' } },
+      ),
+    });
+
+    await world.lookAtSource();
+    expect(rolesOf(asked.reconcile)).toEqual(['git']);
+    asked.reconcile.length = 0;
+    await world.runTargets();
+    expect(rolesOf(asked.reconcile)).toEqual(['cluster-apply', 'decryption', 'hash-key', 'values']);
+    await world.scan();
+    expect(rolesOf(asked['drift-scan'])).toEqual([
+      'cluster-read',
+      'describe:decryption',
+      'describe:values',
+      'hash-key',
+    ]);
+
+    const log = world.lines.join('');
+    expect(log).toContain('run finished');
+    for (const secret of [IDENTITY, CANARIES.manifest]) expect(log).not.toContain(secret);
   }, 60_000);
 
   it('ask once while a value is cached, and once more when it is refused', async () => {

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { DescribeSecretCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { createHandler as createDriftScan } from '../../functions/drift-scan/handler.ts';
 import { createHandler as createReconcile } from '../../functions/reconcile/handler.ts';
 import type { AwsClients } from '../../lib/compose/aws.ts';
@@ -129,6 +129,7 @@ export async function secretWorld() {
     lines,
     asked,
     accounts,
+    secrets,
     state: reconcileDeps.state,
     workTree: await createWorkTree(join(directory, 'work'), repository.directory),
     deliver(secret: string, sourceId = 'shop'): Promise<WebhookResult> {
@@ -167,13 +168,14 @@ export async function secretWorld() {
   };
 }
 
-/** `<role>/<name>` of every value that is asked for. */
+/** `<role>/<name>` of every value that is asked for; `describe:` before it where its version alone is. */
 function recording(client: SecretsManagerClient, asked: string[]): SecretsManagerClient {
   return new Proxy(client, {
     get(target, property) {
       if (property !== 'send') return Reflect.get(target, property) as unknown;
       return (command: { readonly input: { readonly SecretId?: string } }) => {
-        asked.push((command.input.SecretId ?? '').slice(PREFIX.length + 1));
+        const describes = (command as unknown) instanceof DescribeSecretCommand ? 'describe:' : '';
+        asked.push(describes + (command.input.SecretId ?? '').slice(PREFIX.length + 1));
         return target.send(command as never);
       };
     },
