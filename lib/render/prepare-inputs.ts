@@ -97,6 +97,7 @@ function copyDirectory(seen: Map<string, SeenFile>, copy: CopiedDirectory, limit
   // A copy below the original does not copy itself.
   const originals = [...seen].filter(([path]) => path.startsWith(from) && !path.startsWith(`${copy.to}/`));
   for (const [path, file] of originals) {
+    if (copy.leftOut?.(path.slice(from.length)) === true) continue;
     const to = `${copy.to}/${path.slice(from.length)}`;
     if (!seen.has(to)) seen.set(to, file);
   }

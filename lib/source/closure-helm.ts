@@ -2,7 +2,8 @@ import { posix } from 'node:path';
 import type { HelmOptions, RenderOptions } from '../model/application.ts';
 import { declaredDependencies, readMapping, type Dependency } from './chart-dependencies.ts';
 import { chartMountPath, chartRequestOf, fetchChart } from './chart-elsewhere.ts';
-import { EXTERNAL_DIRECTORY, type ClosureWalk } from './closure-walk.ts';
+import { chartIgnore, type ChartIgnore } from './chart-ignore.ts';
+import { EXTERNAL_DIRECTORY, type ClosureWalk, type InputRole } from './closure-walk.ts';
 import { freeName, isVendoredArchive, vendoredCharts, type Vendored } from './chart-vendored.ts';
 import { renderRefused, resolveInRepository } from './repository-path.ts';
 
@@ -18,7 +19,8 @@ export async function addChart(walk: ClosureWalk, path: string, options: RenderO
   if (helm?.chart !== undefined) {
     await fetchChart(walk, chartRequestOf(helm.chart), { file: path, where: 'spec.render.helm.chart' });
   }
-  await visitChart(walk, { from: directory, to: directory }, []);
+  const leftOut = await visitChart(walk, { from: directory, to: directory, isPlaced: false }, []);
+  await settleIgnoreFile(walk, directory, leftOut);
   await addValuesFiles(walk, path, helm);
 }
 
@@ -53,9 +55,16 @@ async function addValuesFiles(walk: ClosureWalk, path: string, helm: HelmOptions
 interface ChartPlace {
   readonly from: string;
   readonly to: string;
+  /** It is put into another chart, where helm would package it. */
+  readonly isPlaced: boolean;
 }
 
-async function visitChart(walk: ClosureWalk, place: ChartPlace, above: readonly string[]): Promise<void> {
+/** @returns which of the chart's files are left out of it */
+async function visitChart(
+  walk: ClosureWalk,
+  place: ChartPlace,
+  above: readonly string[],
+): Promise<ChartIgnore> {
   const directory = place.from;
   const file = posix.join(directory, 'Chart.yaml');
   if (above.includes(directory) || above.length >= MAX_NESTED_CHARTS) {
@@ -70,7 +79,7 @@ async function visitChart(walk: ClosureWalk, place: ChartPlace, above: readonly 
   if (chart === undefined) {
     throw renderRefused(file, 'path', 'does not exist: add it, or correct spec.path or spec.render.tool');
   }
-  await addFiles(walk, directory, above);
+  const leftOut = await addFiles(walk, place, above);
   const vendored = await vendoredCharts(walk, directory);
   const inside = [...above, directory];
   await addDependencies(walk, place, { chart, vendored }, inside);
@@ -78,32 +87,60 @@ async function visitChart(walk: ClosureWalk, place: ChartPlace, above: readonly 
     const to = posix.join(place.to, 'charts', name);
     if (isArchive) walk.copyDirectory({ from, to });
     // They may depend on charts beside this one themselves.
-    await visitChart(walk, { from, to }, inside);
+    await visitChart(walk, { from, to, isPlaced: false }, inside);
   }
+  if (place.isPlaced) walk.copyDirectory({ from: directory, to: place.to, leftOut });
+  return leftOut;
 }
 
-async function addFiles(walk: ClosureWalk, directory: string, above: readonly string[]): Promise<void> {
+/** @returns which of its files are none of the chart's */
+async function addFiles(
+  walk: ClosureWalk,
+  { from: directory, isPlaced }: ChartPlace,
+  above: readonly string[],
+): Promise<ChartIgnore> {
   const tree = await walk.look(directory);
-  // A chart in a chart came in with the outer one, and counts with its tree.
-  if (tree !== undefined && !above.some((outer) => isInside(directory, outer))) {
-    const elsewhere = isExternal(directory);
-    await walk.addDirectory(
-      directory,
-      tree.oid,
+  const isOwn = !isExternal(directory);
+  // Of a published chart everything counts. A chart in charts/ came in with the outer one, and counts with its tree.
+  const isPart = !isPlaced && above.some((outer) => isInside(directory, outer));
+  const leftOut = isOwn && !isPart ? await chartIgnore(walk, directory) : () => false;
+  if (tree !== undefined && !isPart) {
+    await walk.addDirectory(directory, tree.oid, (_name, path) => {
       // An artefact of a chart at the repository's root holds what comes from elsewhere beside the chart's own files.
-      (_name, path) => elsewhere === isExternal(path) && !isVendoredArchive(posix.relative(directory, path)),
-    );
+      if (isOwn && isExternal(path)) return false;
+      const inChart = posix.relative(directory, path);
+      return !isVendoredArchive(inChart) && !leftOut(inChart);
+    });
   }
-  const values = posix.join(directory, 'values.yaml');
-  const found = await walk.look(values);
-  if (found?.type === 'blob') walk.addFile(values, found.oid, 'values');
-  const schema = posix.join(directory, 'values.schema.json');
-  const described = await walk.look(schema);
-  if (described?.type === 'blob') walk.addFile(schema, described.oid, 'yaml');
+  await addRole(walk, posix.join(directory, 'values.yaml'), 'values');
+  await addRole(walk, posix.join(directory, 'values.schema.json'), 'yaml');
+  return leftOut;
 }
 
-function isInside(directory: string, outer: string): boolean {
-  return outer === '.' ? !isExternal(directory) : directory.startsWith(`${outer}/`);
+async function addRole(walk: ClosureWalk, file: string, role: InputRole): Promise<void> {
+  const found = await walk.look(file);
+  if (found?.type === 'blob') walk.addFile(file, found.oid, role);
+}
+
+/**
+ * Helm would apply the ignore file of the chart to all that was put into it, which it does not do to archives; and that
+ * of a published chart a second time. It has been applied already, but to what is there as part of another chart.
+ */
+async function settleIgnoreFile(walk: ClosureWalk, directory: string, leftOut: ChartIgnore): Promise<void> {
+  const path = posix.join(directory, '.helmignore');
+  const { copies, entries } = walk.result();
+  const isDone = isExternal(directory) || copies.length > 0;
+  if (!isDone || (await walk.look(path))?.type !== 'blob') return;
+  const hidden = entries.flatMap((entry) => {
+    if (entry.type !== 'blob' || !isInside(entry.path, directory)) return [];
+    const inChart = posix.relative(directory, entry.path);
+    return leftOut(inChart) ? [`/${inChart.replace(/[*?[\\]/g, '\\$&')}\n`] : [];
+  });
+  walk.replaceFile({ path, content: hidden.join('') });
+}
+
+function isInside(path: string, outer: string): boolean {
+  return outer === '.' ? !isExternal(path) : path.startsWith(`${outer}/`);
 }
 
 function isExternal(path: string): boolean {
@@ -130,8 +167,7 @@ async function addDependencies(
     if (placed.has(from)) continue;
     placed.add(from);
     const to = posix.join(place.to, 'charts', freeName(dependency.name, vendored.taken));
-    await visitChart(walk, { from, to }, inside);
-    walk.copyDirectory({ from, to });
+    await visitChart(walk, { from, to, isPlaced: true }, inside);
   }
 }
 

@@ -50,6 +50,8 @@ export interface Replacement {
 export interface CopiedDirectory {
   readonly from: string;
   readonly to: string;
+  /** By its path below `from`: whether a file stays where it is. @default none */
+  readonly leftOut?: (path: string) => boolean;
 }
 
 /** A walk over one commit that notes what it looks at. */
@@ -98,6 +100,8 @@ export interface ClosureWalk {
 export interface YamlReading {
   /** Whether two equal keys in one mapping are refused; otherwise the last one counts. @default true */
   readonly uniqueKeys?: boolean;
+  /** The tool is given what was read, so whole numbers that would be rounded are refused. @default false */
+  readonly isRewritten?: boolean;
 }
 
 export interface WalkResult {
@@ -331,11 +335,18 @@ function documentsOf(
   where: string,
   options: YamlReading = {},
 ): readonly unknown[] {
-  const { uniqueKeys = true } = options;
+  const { uniqueKeys = true, isRewritten = false } = options;
+  const refused = (line: number, why: string) =>
+    renderRefused(file, where === '' ? `line ${line}` : `${where}, line ${line}`, why);
   return parseYaml(text, { limits: DEFAULT_RENDER_LIMITS, uniqueKeys }).map((document) => {
-    if (document.ok) return document.value;
-    const line = `line ${document.line}`;
-    throw renderRefused(file, where === '' ? line : `${where}, ${line}`, document.message);
+    if (!document.ok) throw refused(document.line, document.message);
+    if (isRewritten && document.inexact !== undefined) {
+      throw refused(
+        document.inexact,
+        'a whole number beyond 2^53 that cannot be kept exactly: put it in quotes',
+      );
+    }
+    return document.value;
   });
 }
 

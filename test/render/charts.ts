@@ -89,10 +89,14 @@ export async function renderCommit(given: Given): Promise<Rendered> {
   });
 }
 
-/** What helm itself gives for files on the disk. */
+/**
+ * What helm itself gives for files on the disk.
+ * @param build a chart whose dependencies it packs into charts/ first
+ */
 export async function helmTemplate(
   files: Readonly<Record<string, string | Uint8Array>>,
   argv: readonly string[],
+  build?: string,
 ): Promise<readonly Manifest[]> {
   return await inTemporaryDirectory(async (directory) => {
     for (const [path, content] of Object.entries(files)) {
@@ -100,10 +104,10 @@ export async function helmTemplate(
       await mkdir(dirname(target), { recursive: true });
       await writeFile(target, content);
     }
-    const { stdout } = await promisify(execFile)(await tools.helm(), ['template', ...argv], {
-      cwd: directory,
-      env: { HOME: directory },
-    });
+    const helm = async (...given: readonly string[]) =>
+      await promisify(execFile)(await tools.helm(), given, { cwd: directory, env: { HOME: directory } });
+    if (build !== undefined) await helm('dependency', 'update', build);
+    const { stdout } = await helm('template', ...argv);
     return parseManifests(stdout, () => ({ file: '' }), DEFAULT_RENDER_LIMITS).manifests;
   });
 }

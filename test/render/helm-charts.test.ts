@@ -202,6 +202,80 @@ withTools(`dependencies${whySkipped}`, () => {
   });
 });
 
+withTools(`.helmignore${whySkipped}`, () => {
+  const listing = 'files: [{{ range $path, $_ := .Files.Glob "**" }}{{ $path | quote }}, {{ end }}]';
+  const lists = (name: string) =>
+    `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}}\ndata: {${listing}}\n`;
+  const aListing = (name: string, more = ''): ChartFiles => ({
+    'Chart.yaml': chartYaml(name, more),
+    'templates/list.yaml': lists(name),
+    'templates/dev/list.yaml': lists(`${name}-dev`),
+    'a.txt': '',
+    'b.txt': '',
+    'docs/a.txt': '',
+  });
+  const dependencies =
+    'dependencies: [{name: near, version: "*", repository: "file://../near"}, {name: within, version: "*", repository: "file://within"}]\n';
+
+  it('counts for the chart that it lies in, as if each had been packaged', async () => {
+    const files = {
+      ...under('app', aListing('shop', dependencies)),
+      'app/.helmignore': 'a.txt\n/templates/dev/\n/within/docs/*\n/charts/vendored/b.txt\n[[]x]*\n',
+      'app/within/[x]*?.txt': '',
+      ...under('app/within', { ...aListing('within'), '.helmignore': 'docs/' }),
+      ...under('near', { ...aListing('near'), '.helmignore': '*/dev\nb.txt\n' }),
+      ...under('app/charts/vendored', { ...aListing('vendored'), '.helmignore': 'docs' }),
+    };
+
+    const { manifests } = await renderCommit({ files });
+
+    const expected = await helmTemplate(files, ['web', 'app'], 'app');
+    expect(listsIn(manifests)).toEqual(listsIn(expected));
+    expect(expected).toHaveLength(6);
+  });
+
+  it('counts not for what is put in as an archive', async () => {
+    const zip = { ...aListing('zip'), '.helmignore': 'b.txt' };
+    const files = {
+      ...under('app', aListing('shop')),
+      'app/.helmignore': 'a.txt\ndev\n',
+      'app/charts/zip-1.0.0.tgz': await anArchive(under('zip', zip)),
+    };
+
+    const { manifests } = await renderCommit({ files });
+
+    expect(listsIn(manifests)).toEqual(listsIn(await helmTemplate(files, ['web', 'app'])));
+  });
+
+  it('of a published chart has been applied when it was packaged', async () => {
+    const chart = { ...aListing('db'), '.helmignore': 'a.txt', ...under('charts/sub', aListing('sub')) };
+    const facts = withHelm({ chart: { ...REMOTE, version: '1.0.0' } });
+
+    const { manifests } = await renderCommit({
+      files: { 'app/x': '' },
+      facts,
+      charts: aChartHost({ 'db@1.0.0': chart }),
+    });
+
+    const packed = { 'db.tgz': await anArchive(under('db', chart)) };
+    expect(listsIn(manifests)).toEqual(listsIn(await helmTemplate(packed, ['web', 'db.tgz'])));
+  });
+
+  it('is left to helm in a chart alone', async () => {
+    const files = { ...under('app', aListing('shop')), 'app/.helmignore': 'a.txt\n/templates/dev/\n' };
+
+    const { manifests } = await renderCommit({ files });
+
+    expect(listsIn(manifests)).toEqual(listsIn(await helmTemplate(files, ['web', 'app'])));
+  });
+
+  function listsIn(manifests: readonly Manifest[]): unknown {
+    return manifests
+      .map(({ object }) => [object.metadata.name, (object['data'] as { files: unknown }).files])
+      .toSorted(([a], [b]) => (String(a) < String(b) ? -1 : 1));
+  }
+});
+
 withTools(`the options of a release${whySkipped}`, () => {
   const files = {
     ...under('app', DB),
