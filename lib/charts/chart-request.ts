@@ -98,7 +98,7 @@ function readRepository(
         'charts of this installation if that is meant',
     );
   }
-  url.pathname = url.pathname.replace(/\/+$/, '');
+  url.pathname = url.pathname.replace(/(?<!\/)\/+$/, '');
   const path = url.pathname === '/' ? '' : url.pathname;
   const place = `${kind === 'oci' ? `oci://${url.host}` : url.origin}${path}`;
   return { base: kind === 'oci' ? registryUrl(url, allowsPlainHttp) : url, place };

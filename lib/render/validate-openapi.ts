@@ -9,7 +9,7 @@ import { similarName } from './similar-name.ts';
 
 const MAX_FAULTS = 1_000;
 const QUANTITY = 'io.k8s.apimachinery.pkg.api.resource.Quantity';
-const QUANTITY_TEXT = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:[KMGTPE]i|[numkMGTPE]|[eE][-+]?\d+)?$/;
+const QUANTITY_TEXT = /^[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[KMGTPE]i|[numkMGTPE]|[eE][-+]?\d+)?$/;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /**

@@ -18,7 +18,7 @@ import {
 } from './kustomization-place.ts';
 import { literalValue, pathOf, visitPlugin } from './kustomization-plugins.ts';
 import { mountRemoteBase } from './kustomization-remote.ts';
-import { isRemote, renderRefused } from './repository-path.ts';
+import { isRemote, isTakenForRepository, renderRefused, shownEntry } from './repository-path.ts';
 
 const HARMLESS = 'harmless';
 const FORBIDDEN = 'forbidden';
@@ -66,7 +66,10 @@ const MAX_NESTING = 100;
 
 /**
  * Adds a kustomization and everything it refers to, with all its bases; where there is none, the one that is generated.
- * What the application sets on top, and the places of remote bases, are written into a copy that the tool sees instead.
+ *
+ * The tool never reads a kustomization as it was written: it is given what was read here, as JSON, with what the
+ * application sets on top and the places of remote bases. Where two YAML parsers disagree (line breaks that are none to
+ * the other, tags, merges, colons in flow collections), an entry that only the tool sees would be followed unchecked.
  */
 export async function addKustomization(
   walk: ClosureWalk,
@@ -82,8 +85,7 @@ export async function addKustomization(
       : await readKustomization(inside, present);
   const visited = await visitFields(inside, path, written);
   const edited = editKustomization(visited, await followEdits(inside, path, options.kustomize ?? {}));
-  const isSame = present !== undefined && visited === written && options.kustomize === undefined;
-  if (!isSame) walk.replaceFile({ path, content: kustomizationText(edited) });
+  walk.replaceFile({ path, content: kustomizationText(edited) });
 }
 
 /** What the application adds refers to files as well. */
@@ -126,7 +128,7 @@ async function enter(walk: KustomizeWalk, at: Place, directory: string): Promise
   }
   const written = await readKustomization(walk, present);
   const visited = await visitFields({ ...walk, above: [...above, directory] }, present.path, written);
-  if (visited !== written) walk.replaceFile({ path: present.path, content: kustomizationText(visited) });
+  walk.replaceFile({ path: present.path, content: kustomizationText(visited) });
   walk.done.add(directory);
 }
 
@@ -156,7 +158,7 @@ async function kustomizationIn(
 
 async function readKustomization(walk: KustomizeWalk, { path, oid }: KustomizationFile): Promise<JsonObject> {
   walk.addFile(path, oid);
-  const documents = await walk.readYaml(path, oid);
+  const documents = await walk.readYaml(path, oid, { isRewritten: true });
   if (documents.length > 1) throw renderRefused(path, 'content', 'expected one document, got several');
   const kustomization = documents[0] ?? {};
   if (!isObject(kustomization)) throw renderRefused(path, 'content', 'expected a mapping');
@@ -214,7 +216,7 @@ async function visitResource(walk: KustomizeWalk, at: Place, value: unknown): Pr
   if (typeof value === 'string' && isRemote(value)) return await visitRemote(walk, at, value);
   const { path, found } = await resolve(walk, at, value);
   if (found.type === 'blob') walk.addFile(path, found.oid, 'yaml');
-  else await enter(walk, at, path);
+  else await enterOwn(walk, at, { path, value });
   return value;
 }
 
@@ -223,8 +225,20 @@ async function visitDirectory(walk: KustomizeWalk, at: Place, value: unknown): P
   const { path, found } = await resolve(walk, at, value);
   if (found.type === 'blob')
     throw renderRefused(at.file, at.where, `${path} is a file, expected a directory`);
-  await enter(walk, at, path);
+  await enterOwn(walk, at, { path, value });
   return value;
+}
+
+async function enterOwn(
+  walk: KustomizeWalk,
+  at: Place,
+  { path, value }: { readonly path: string; readonly value: unknown },
+): Promise<void> {
+  if (isTakenForRepository(String(value))) {
+    const why = `kustomize would take ${shownEntry(String(value))} for an address: rename the directory`;
+    throw renderRefused(at.file, at.where, why);
+  }
+  await enter(walk, at, path);
 }
 
 async function visitRemote(walk: KustomizeWalk, at: Place, value: string): Promise<string> {

@@ -217,7 +217,8 @@ function classAt(
 
 /** The name in `[:name:]`, from behind the colon. */
 function nameAt(glob: readonly string[], start: number): string | undefined {
-  const end = glob.indexOf(']', start);
-  if (end < 1 || glob[end - 1] !== ':' || end - 1 < start) return undefined;
+  // The longest name has six letters; looking for the bracket to the end of the glob would take for ever.
+  const end = glob.slice(start, start + 8).indexOf(']') + start;
+  if (end <= start || glob[end - 1] !== ':') return undefined;
   return glob.slice(start, end - 1).join('');
 }

@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import type { JsonObject } from '../model/resource.ts';
 import type { ClosureWalk } from './closure-walk.ts';
 import { KUSTOMIZATION_FILES } from './kustomization-place.ts';
-import { isRemote, renderRefused } from './repository-path.ts';
+import { isTakenForRepository, renderRefused } from './repository-path.ts';
 
 const MAX_DEPTH = 100;
 
@@ -51,6 +51,6 @@ async function isKustomization(walk: ClosureWalk, directory: string): Promise<bo
 
 function entryOf(directory: string, path: string): string {
   const entry = posix.relative(directory, path);
-  if (!isRemote(entry)) return entry;
+  if (!isTakenForRepository(entry)) return entry;
   throw renderRefused(JSON.stringify(path), 'name', 'kustomize would take it for an address: rename it');
 }

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
-import type { Json } from '../model/resource.ts';
+import type { Json, JsonObject } from '../model/resource.ts';
 import type { InputRole } from './closure-walk.ts';
+import { kustomizationText } from './kustomization-edit.ts';
 import {
   isInline,
   isInRepositoryOf,
@@ -29,18 +30,31 @@ const MAX_DEPTH = 50;
 export async function visitPlugin(walk: KustomizeWalk, at: Place, value: unknown): Promise<unknown> {
   if (isInline(value)) {
     walk.addInline({ file: at.file, where: at.where, text: value });
-    for (const document of walk.parseYaml(value, at.file, at.where, { uniqueKeys: false }))
-      await visitConfiguration(walk, { at, base: at.file }, document);
-    return value;
+    const documents = walk.parseYaml(value, at.file, at.where, { isRewritten: true });
+    return await rewritten(walk, { at, base: at.file }, documents);
   }
   const { path, found } = await resolve(walk, at, value);
   if (found.type === 'tree') {
     throw renderRefused(at.file, at.where, `${path} is a directory: name the configuration files one by one`);
   }
   walk.addFile(path, found.oid, 'yaml');
-  for (const document of await walk.readYaml(path, found.oid, { uniqueKeys: false }))
-    await visitConfiguration(walk, { at: { file: path, where: 'configuration' }, base: at.file }, document);
+  const documents = await walk.readYaml(path, found.oid, { isRewritten: true });
+  const place = { at: { file: path, where: 'configuration' }, base: at.file };
+  walk.replaceFile({ path, content: await rewritten(walk, place, documents) });
   return value;
+}
+
+/** As with kustomizations, the tool is given what was read here. */
+async function rewritten(
+  walk: KustomizeWalk,
+  place: PluginPlace,
+  documents: readonly unknown[],
+): Promise<string> {
+  const texts: string[] = [];
+  for (const document of documents) {
+    texts.push(kustomizationText(await visitConfiguration(walk, place, document)));
+  }
+  return texts.join('\n---\n');
 }
 
 interface PluginPlace {
@@ -51,7 +65,11 @@ interface PluginPlace {
   readonly secret?: boolean;
 }
 
-async function visitConfiguration(walk: KustomizeWalk, place: PluginPlace, document: unknown): Promise<void> {
+async function visitConfiguration(
+  walk: KustomizeWalk,
+  place: PluginPlace,
+  document: unknown,
+): Promise<JsonObject> {
   const { at } = place;
   if (!isObject(document)) throw renderRefused(at.file, at.where, 'expected a mapping');
   if (typeof document['kind'] === 'string' && /helm/i.test(document['kind'])) {
@@ -69,6 +87,7 @@ async function visitConfiguration(walk: KustomizeWalk, place: PluginPlace, docum
     );
   }
   await visitMembers(walk, { ...place, secret: document['kind'] === 'SecretGenerator' }, document, 0);
+  return document;
 }
 
 async function visitMembers(

@@ -6,7 +6,7 @@ import type { ClosureWalk } from './closure-walk.ts';
 import type { Place } from './kustomization-place.ts';
 import { parseRemoteBase } from './remote-base-url.ts';
 import type { RemoteBase } from './remote-base-url.ts';
-import { isRemote, renderRefused } from './repository-path.ts';
+import { isTakenForRepository, renderRefused, shownEntry } from './repository-path.ts';
 
 /** A directory that was fetched, and how the entry is written that leads there. */
 export interface MountedBase {
@@ -29,7 +29,7 @@ export async function mountRemoteBase(
   entry: string,
   mounted: Set<string>,
 ): Promise<MountedBase> {
-  const shown = JSON.stringify(entry.replace(/[^/@\s]*@/g, '').slice(0, 200));
+  const shown = shownEntry(entry);
   const parsed = parseRemoteBase(entry);
   if (!parsed.ok) throw renderRefused(at.file, at.where, `${shown} is remote: ${parsed.why}`);
   const { base } = parsed;
@@ -48,7 +48,7 @@ export async function mountRemoteBase(
   }
   const relative = posix.relative(posix.dirname(at.file), path);
   // kustomize takes whatever looks like an address for one, even if it exists as a directory.
-  if (isRemote(relative) || relative.includes('?')) {
+  if (isTakenForRepository(relative) || relative.includes('?')) {
     throw renderRefused(at.file, at.where, `${shown} is remote: its directory has a name like an address`);
   }
   return { path, entry: relative };

@@ -51,7 +51,7 @@ function whySchemeIsRefused(address: string, scheme: string | undefined): string
   if (scheme !== undefined) return `${scheme}:// is not spoken: ${FORM}`;
   if (/^[a-z0-9+.-]+::/i.test(address)) return `helpers such as ext:: are never run: ${FORM}`;
   if (/^file:/i.test(address)) return `file: is not read: ${COPY}`;
-  if (/^[^/]*@[^/]*:/.test(address)) return `ssh is not spoken: ${FORM}`;
+  if (/^[^/@]*@/.test(address)) return `ssh is not spoken: ${FORM}`;
   return FORM;
 }
 
@@ -96,7 +96,7 @@ function withRef(base: RemoteBase, query: string): ParsedRemoteBase {
 function urlOf(text: string): string | undefined {
   const url = URL.parse(text);
   if (url === null || url.search !== '' || url.hash !== '' || url.hostname === '') return undefined;
-  return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
+  return `${url.origin}${url.pathname.replace(/(?<!\/)\/+$/, '')}`;
 }
 
 function splitOnce(text: string, separator: string): readonly [string, string] {

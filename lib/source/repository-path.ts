@@ -11,7 +11,7 @@ export function renderRefused(file: string, where: string, why: string): Holdfas
  * @throws HoldfastError `render-refused` for URLs, absolute paths and paths out of the repository
  */
 export function resolveInRepository(file: string, where: string, entry: string): string {
-  const shown = JSON.stringify(entry.replace(/\/\/[^/@\s]*@/, '//').slice(0, 200));
+  const shown = shownEntry(entry);
   if (isRemote(entry)) {
     throw renderRefused(
       file,
@@ -41,8 +41,29 @@ export function isRemote(entry: string): boolean {
     /^[a-z][a-z0-9+.-]*:/i.test(text) ||
     text.includes('://') ||
     text.startsWith('//') ||
-    /^[^/\s]+@[^/\s]+:/.test(text) ||
+    isScpLike(text) ||
     /(?:^|\/)(?:www\.)?github\.com[/:]/i.test(text) ||
     /\?(?:ref|version|timeout|submodules)=/.test(text)
   );
+}
+
+/** `user@host:path`. Not one expression: two open ends in it take hours over a megabyte of `@`. */
+function isScpLike(text: string): boolean {
+  const first = /^[^/\s]*/.exec(text)?.[0] ?? '';
+  const at = first.indexOf('@', 1);
+  return at > 0 && first.indexOf(':', at + 2) > 0;
+}
+
+/**
+ * Whether kustomize takes the name of a directory for that of a repository, as it does with `user@host/org/repo` even
+ * where such a directory exists.
+ */
+export function isTakenForRepository(entry: string): boolean {
+  return isRemote(entry) || /^[a-z][a-z0-9-]*@[^/]+\//i.test(entry);
+}
+
+/** An entry in quotes, for a message: shortened, and without user names and passwords. */
+export function shownEntry(entry: string): string {
+  const shown = isRemote(entry) ? entry.replace(/(?<![^/@\s])[^/@\s]*@/g, '') : entry;
+  return JSON.stringify(shown.slice(0, 200));
 }
