@@ -1,6 +1,8 @@
 import { App, type Stack, Validations } from 'aws-cdk-lib';
 import { Vpc } from 'aws-cdk-lib/aws-ec2';
+import { Repository } from 'aws-cdk-lib/aws-ecr';
 import { Cluster } from 'aws-cdk-lib/aws-eks';
+import { Role } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag';
@@ -26,6 +28,15 @@ const stack = new HoldfastStack(app, context.stackName, {
     ...(functionsDirectory === undefined ? {} : { functionsDirectory }),
     ...(vpcId === undefined ? {} : { vpc: Vpc.fromLookup(scope, 'Vpc', { vpcId }) }),
     ...(kmsKeyArn === undefined ? {} : { kmsKey: Key.fromKeyArn(scope, 'Key', kmsKeyArn) }),
+    decryptionKeys: context.decryptionKeyArns.map((arn, index) =>
+      Key.fromKeyArn(scope, `DecryptionKey${index}`, arn),
+    ),
+    decryptionRoles: context.decryptionRoleArns.map((arn, index) =>
+      Role.fromRoleArn(scope, `DecryptionRole${index}`, arn),
+    ),
+    chartRepositories: context.chartRepositoryArns.map((arn, index) =>
+      Repository.fromRepositoryArn(scope, `Charts${index}`, arn),
+    ),
     ...(alarmTopicArn === undefined
       ? {}
       : { alarmTopic: Topic.fromTopicArn(scope, 'AlarmTopic', alarmTopicArn) }),

@@ -10,6 +10,8 @@ const list = z.string().transform((text) =>
     .filter((entry) => entry !== ''),
 );
 
+const arns = list.pipe(z.array(z.string().startsWith('arn:')));
+
 /** What a deployment from a clone can be told: `cdk deploy -c holdfast:scanMinutes=30`, or in the context of cdk.json. */
 const contextSchema = z.strictObject({
   stackName: z
@@ -22,6 +24,11 @@ const contextSchema = z.strictObject({
   kmsKeyArn: z.string().startsWith('arn:').optional(),
   alarmTopicArn: z.string().startsWith('arn:').optional(),
   ipAllowList: list.optional(),
+  /** KMS keys for which files in Git are encrypted, and roles that such files name. */
+  decryptionKeyArns: arns.default([]),
+  decryptionRoleArns: arns.default([]),
+  /** ECR repositories of charts. */
+  chartRepositoryArns: arns.default([]),
   /** Names in EKS of clusters in this account and region. */
   eksClusters: list.default([]),
   sweepMinutes: minutes.optional(),

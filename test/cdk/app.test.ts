@@ -21,6 +21,9 @@ describe('the app of a clone', () => {
       'aws:cdk:disable-asset-staging': true,
       'holdfast:stackName': 'Prod',
       'holdfast:eksClusters': 'one,two',
+      'holdfast:decryptionKeyArns': 'arn:aws:kms:eu-west-1:111122223333:key/0000-1111',
+      'holdfast:decryptionRoleArns': 'arn:aws:iam::444455556666:role/sops',
+      'holdfast:chartRepositoryArns': 'arn:aws:ecr:eu-west-1:111122223333:repository/charts/web',
       'holdfast:functionsDirectory': bundlesDirectory(),
     };
 
@@ -50,6 +53,9 @@ describe('the context of a deployment', () => {
     expect(readContext({ 'aws:cdk:anything': true })).toEqual({
       stackName: 'Holdfast',
       eksClusters: [],
+      decryptionKeyArns: [],
+      decryptionRoleArns: [],
+      chartRepositoryArns: [],
       removalPolicy: 'retain',
     });
   });
