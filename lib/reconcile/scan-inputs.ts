@@ -47,7 +47,8 @@ function mayDiffer(state: TargetState): boolean {
     state.lease === undefined &&
     state.pending === undefined &&
     state.lastRun?.inputs !== undefined &&
-    state.lastRun.wantedSeq === state.wantedSeq &&
+    // Tried as it is wanted now; or applied, and moved to an equal closure since.
+    (state.lastRun.wantedSeq === state.wantedSeq || state.applied?.wantedSeq === state.wantedSeq) &&
     (state.handled === state.requested || state.lastRun.outcome === 'failed')
   );
 }

@@ -25,6 +25,9 @@ import { indexTree } from './tree-index.ts';
 /** Counts up when the same files come to other manifests; it is part of every input closure. */
 const RENDER_FORMAT = 1;
 
+/** Longest first. One render must not push out of memory what others are to keep out of logs, too. */
+const MAX_TOLD = 1_000;
+
 /**
  * Artefact → manifests, with the tool that the application names or that its path asks for. Reads nothing but the given
  * files; kustomize and helm see them in a directory of mode 0700 that is gone when `render` returns or throws. What SOPS
@@ -52,7 +55,7 @@ export function createRenderer(options: {
       } catch (error) {
         throw withoutSecrets(error, secrets);
       } finally {
-        for (const text of secrets.hidden()) options.onSecret?.(text);
+        for (const text of secrets.hidden().slice(0, MAX_TOLD)) options.onSecret?.(text);
       }
     },
   };

@@ -53,6 +53,19 @@ describe('discovery', () => {
     expect(discovery.find('apps/v1', 'Scale')).toBeUndefined();
     expect(discovery.find('apps/v2', 'Deployment')).toBeUndefined();
     expect(discovery.failedGroups).toEqual(['metrics.k8s.io/v1beta1']);
+    expect(discovery.apiVersions()).toEqual([
+      'apps/v1',
+      'apps/v1/Deployment',
+      'batch/v1',
+      'batch/v1/Job',
+      'batch/v1beta1',
+      'batch/v1beta1/CronJob',
+      // It is registered, whatever it serves.
+      'metrics.k8s.io/v1beta1',
+      'v1',
+      'v1/Binding',
+      'v1/ConfigMap',
+    ]);
     expect(discovery.listable().map((type) => type.kind)).toEqual([
       'ConfigMap',
       'Deployment',

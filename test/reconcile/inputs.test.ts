@@ -80,6 +80,22 @@ describe('what a render needs from outside of Git', () => {
     expect(await scan()).toMatchObject({ inputsChanged: 0 });
   });
 
+  it('is watched after a push that changed nothing for the target, too', async () => {
+    await putVars({ DOMAIN: 'one.example' });
+    const files = {
+      ...app({ substitute: { from: [{ kind: 'ConfigMap', name: 'vars' }] } }),
+      'apps/web/a.yaml': configMap('a', { host: '${DOMAIN}' }),
+    };
+    await world.push(files);
+    await world.push({ ...files, 'README.md': 'more' });
+    await putVars({ DOMAIN: 'two.example' });
+
+    expect(await scan()).toMatchObject({ inputsChanged: 1 });
+    await world.drain();
+
+    expect(await dataOf('a')).toEqual({ host: 'two.example' });
+  });
+
   it('is asked for once in a scan, however many targets use it, and by version only', async () => {
     await putVars({ DOMAIN: 'one.example' });
     world.secrets.set('values/shared', '{"GREETING":"hello"}');

@@ -1,6 +1,7 @@
 import {
   CreateSecretCommand,
   DeleteSecretCommand,
+  DescribeSecretCommand,
   GetSecretValueCommand,
   PutSecretValueCommand,
   ResourceExistsException,
@@ -22,7 +23,14 @@ function aStore(secrets: Record<string, string | undefined> = {}) {
       if (!(name in secrets)) {
         throw missing();
       }
-      return { SecretString: secrets[name] };
+      return { SecretString: secrets[name], VersionId: `v-${secrets[name]}` };
+    }
+    if (command instanceof DescribeSecretCommand) {
+      const name = command.input.SecretId ?? '';
+      if (!(name in secrets)) {
+        throw missing();
+      }
+      return { VersionIdsToStages: { old: ['AWSPREVIOUS'], [`v-${secrets[name]}`]: ['AWSCURRENT'] } };
     }
     if (command instanceof PutSecretValueCommand) {
       if (!((command.input.SecretId ?? '') in secrets)) {
@@ -177,5 +185,26 @@ describe('secrets in Secrets Manager', () => {
     const error = await store.put('git', 'a', 'the-value').catch((caught: unknown) => caught);
 
     expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain('the-value');
+  });
+
+  it('gives a value with its version, asked for now, and the version alone without reading', async () => {
+    const { store, world } = aStore({ 'holdfast/values/a': 'one' });
+    await store.get('values', 'a');
+    world.secrets['holdfast/values/a'] = 'two';
+
+    expect(await store.getVersioned('values', 'a')).toEqual({ value: 'two', version: 'v-two' });
+    expect(await store.get('values', 'a')).toBe('two');
+    const { reads } = world;
+    expect(await store.currentVersion('values', 'a')).toBe('v-two');
+    expect(world.reads).toBe(reads);
+  });
+
+  it('has no version of what does not exist, and refuses its value', async () => {
+    const { store, world } = aStore();
+
+    expect(await store.currentVersion('values', 'a')).toBeUndefined();
+    await expect(store.getVersioned('values', 'a')).rejects.toMatchObject({ code: 'secret-missing' });
+    world.failing = new Error('quotes the request');
+    await expect(store.currentVersion('values', 'a')).rejects.toMatchObject({ retryable: true });
   });
 });
