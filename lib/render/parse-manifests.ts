@@ -30,7 +30,7 @@ export function parseManifests(text: string, originOf: OriginOf, options: ParseO
   const faults: RenderFault[] = [];
   for (const document of parseYaml(text, { limits: options })) {
     if (!document.ok) {
-      faults.push({ origin: originOf({ line: document.line, comment: '' }), message: document.message });
+      faults.push({ origin: originOf(document), message: document.message });
       continue;
     }
     if (document.value === null) continue;

@@ -11,7 +11,7 @@ export interface YamlDocument {
   readonly line: number;
   /** 1-based, of every item of a top-level `items`. */
   readonly itemLines: readonly number[];
-  /** Comments in front of the content, without `#`. */
+  /** Comments in front of the content, without `#`; those of empty documents right before it come first. */
   readonly comment: string;
   /** Where a whole number lies that a double cannot hold exactly. */
   readonly inexact?: number;
@@ -21,6 +21,8 @@ export interface YamlDocument {
 export interface YamlFault {
   readonly line: number;
   readonly message: string;
+  /** As of a document that can be read. */
+  readonly comment: string;
 }
 
 type Parsed = ({ readonly ok: true } & YamlDocument) | ({ readonly ok: false } & YamlFault);
@@ -31,19 +33,35 @@ type Parsed = ({ readonly ok: true } & YamlDocument) | ({ readonly ok: false } &
  * events keep offsets, bound nesting, and are several times faster than a syntax tree. What they mean is decided here.)
  */
 export function parseYaml(text: string, options: YamlOptions): readonly Parsed[] {
+  let above = '';
   return splitDocuments(text).flatMap((chunk): readonly Parsed[] => {
-    const { body } = chunk;
-    const lineAt = lineCounter(body, chunk.firstLine);
-    try {
-      const events = parseEvents(body, { maxDepth: options.limits.maxDepth });
-      return readDocuments(body, events, options, lineAt);
-    } catch (error) {
-      if (error instanceof YamlRefusal)
-        return [{ ok: false, line: lineAt(error.offset), message: error.message }];
-      if (!(error instanceof YAMLException)) throw error;
-      return [{ ok: false, line: lineAt(error.mark?.position ?? 0), message: syntaxMessage(error.reason) }];
-    }
+    const documents = parseChunk(chunk, options);
+    const head = leadingComments(chunk.body);
+    const [first, ...others] = documents;
+    const comment = above === '' ? undefined : `${above}\n${first?.comment ?? head}`;
+    above = first === undefined ? (comment ?? head) : '';
+    return first === undefined || comment === undefined ? documents : [{ ...first, comment }, ...others];
   });
+}
+
+interface Chunk {
+  readonly body: string;
+  readonly firstLine: number;
+}
+
+function parseChunk({ body, firstLine }: Chunk, options: YamlOptions): readonly Parsed[] {
+  const lineAt = lineCounter(body, firstLine);
+  const fault = (offset: number, message: string): readonly Parsed[] => [
+    { ok: false, line: lineAt(offset), message, comment: leadingComments(body) },
+  ];
+  try {
+    const events = parseEvents(body, { maxDepth: options.limits.maxDepth });
+    return readDocuments(body, events, options, lineAt);
+  } catch (error) {
+    if (error instanceof YamlRefusal) return fault(error.offset, error.message);
+    if (!(error instanceof YAMLException)) throw error;
+    return fault(error.mark?.position ?? 0, syntaxMessage(error.reason));
+  }
 }
 
 /** Offsets come in no order but mostly forward; one forward scan that starts anew when it has to go back. */
@@ -70,11 +88,11 @@ function lineCounter(body: string, firstLine: number): (offset: number) => numbe
  * Splits where Kubernetes does, at lines that begin with `---`, which YAML allows nowhere else. Without it an unclosed
  * quote in one document would swallow all that follow.
  */
-function splitDocuments(text: string): readonly { readonly body: string; readonly firstLine: number }[] {
+function splitDocuments(text: string): readonly Chunk[] {
   const starts = [0];
   for (const match of text.matchAll(/(?<=^|\n)---(?=[ \t\r\n]|$)/g))
     if (match.index > 0) starts.push(match.index);
-  const chunks: { body: string; firstLine: number }[] = [];
+  const chunks: Chunk[] = [];
   let firstLine = 1;
   let directives = '';
   for (const [index, start] of starts.entries()) {
@@ -117,6 +135,19 @@ function readDocuments(
     previous = start;
   }
   return documents;
+}
+
+/** Of a chunk, in front of anything else. */
+function leadingComments(body: string): string {
+  const comments: string[] = [];
+  for (let at = 0; at < body.length; ) {
+    const end = body.indexOf('\n', at);
+    const line = body.slice(at, end < 0 ? body.length : end).trim();
+    if (line.startsWith('#')) comments.push(line.slice(1));
+    else if (line !== '' && line !== '---') break;
+    at = end < 0 ? body.length : end + 1;
+  }
+  return comments.join('\n');
 }
 
 function commentsIn(text: string): string {

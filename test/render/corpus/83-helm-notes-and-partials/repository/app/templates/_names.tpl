@@ -1,0 +1,1 @@
+{{- define "chart.name" -}}{{ .Release.Name }}-{{ .Chart.Name | trunc 3 }}{{- end -}}
