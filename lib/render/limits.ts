@@ -18,7 +18,8 @@ export interface RenderLimits {
 const MEBIBYTE = 1024 * 1024;
 
 export const DEFAULT_RENDER_LIMITS: RenderLimits = {
-  maxFiles: 10_000,
+  // 10,000 documents, a file each, and what lies beside them.
+  maxFiles: 20_000,
   maxFileBytes: 5 * MEBIBYTE,
   maxTotalBytes: 200 * MEBIBYTE,
   maxDepth: 200,

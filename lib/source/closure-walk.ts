@@ -10,7 +10,7 @@ import { mountedReaders } from './mounted-readers.ts';
 import { renderRefused } from './repository-path.ts';
 
 export interface ClosureLimits {
-  /** Files that a render reads. Default 10,000. */
+  /** Files that a render reads. Default 20,000, as the renderer takes. */
   readonly maxFiles?: number;
 }
 
@@ -137,7 +137,6 @@ export interface Found {
 }
 
 const BELOW_EXTERNAL = `${EXTERNAL_DIRECTORY}/`;
-const DEFAULT_MAX_FILES = 10_000;
 /** A directory may hold other things too, but a tree that repeats itself a thousandfold must come to an end. */
 const LISTED_PER_FILE = 20;
 const MAX_DEPTH = 100;
@@ -150,13 +149,14 @@ export function closureWalk(
   elsewhere?: Elsewhere,
   isArtefact = false,
 ): ClosureWalk {
-  const maxFiles = limits.maxFiles ?? DEFAULT_MAX_FILES;
+  const maxFiles = limits.maxFiles ?? DEFAULT_RENDER_LIMITS.maxFiles;
   const noted = new Map<string, ClosureEntry>();
   const roles = new Map<string, Set<InputRole>>();
   const inline: InlineInput[] = [];
   const replacements = new Map<string, Replacement>();
   const copies: CopiedDirectory[] = [];
   const mounts = mountedReaders(reader);
+  const trees = new Map<string, Promise<ReadonlyMap<string, TreeEntry>>>();
   const ignored = ignoreFilter({
     readBlob: mounts.readBlob,
     noteFile: (path, oid) => addFile(path, oid),
@@ -181,8 +181,7 @@ export function closureWalk(
     for (const [index, name] of names.entries()) {
       if (found.type !== 'tree') return undefined;
       const directory = posix.join(start.path, ...names.slice(0, index));
-      const entries = await entriesIn(directory, found.oid);
-      const entry: TreeEntry | undefined = entries.find((each) => each.name === name);
+      const entry: TreeEntry | undefined = (await treeIn(directory, found.oid)).get(name);
       if (entry === undefined) return undefined;
       assertNotReserved(start.path === '.' && index === 0 ? name : '');
       if (isIgnored(posix.join(directory, name), entry)) return undefined;
@@ -198,10 +197,17 @@ export function closureWalk(
     );
   }
 
-  async function entriesIn(directory: string, oid: string): Promise<readonly TreeEntry[]> {
-    const entries = await mounts.readTree(oid);
+  /** By name. A kustomization may name every file of a large directory. */
+  async function treeIn(directory: string, oid: string): Promise<ReadonlyMap<string, TreeEntry>> {
+    const known = trees.get(oid) ?? readTree(oid);
+    trees.set(oid, known);
+    const entries = await known;
     if (isOwn(directory)) await ignored.enter(directory, entries);
     return entries;
+  }
+
+  async function readTree(oid: string): Promise<ReadonlyMap<string, TreeEntry>> {
+    return new Map((await mounts.readTree(oid)).map((entry) => [entry.name, entry]));
   }
 
   /** A directory is there as long as a file in it may be. */
@@ -233,7 +239,7 @@ export function closureWalk(
   async function list(path: string): Promise<readonly (Found & { readonly name: string })[]> {
     const found = await look(path);
     if (found?.type !== 'tree') return [];
-    return (await entriesIn(path, found.oid)).flatMap((entry) => {
+    return [...(await treeIn(path, found.oid)).values()].flatMap((entry) => {
       const { name, type, oid } = entry;
       if (type !== 'blob' && type !== 'tree') return [];
       return isIgnored(posix.join(path, name), entry) ? [] : [{ name, type, oid }];
@@ -267,7 +273,7 @@ export function closureWalk(
     if (depth > MAX_DEPTH) {
       throw new HoldfastError('git-too-large', `${path}: directories are nested more than ${MAX_DEPTH} deep`);
     }
-    for (const entry of await entriesIn(path, oid)) {
+    for (const entry of (await treeIn(path, oid)).values()) {
       const below = posix.join(path, entry.name);
       assertNotReserved(below);
       listed += 1;

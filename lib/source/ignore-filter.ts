@@ -17,7 +17,7 @@ export interface IgnoreFilter {
    * Reads the ignore files of a directory, once. The directory above it comes first.
    * @throws HoldfastError `render-refused` for ignore files that are no text or too large
    */
-  enter(directory: string, entries: readonly TreeEntry[]): Promise<void>;
+  enter(directory: string, entries: ReadonlyMap<string, TreeEntry>): Promise<void>;
   /** The pattern that leaves a path out; its directory has been entered. */
   ignoredBy(path: string, isDirectory: boolean): IgnorePattern | undefined;
   /** The same for a path that was looked for and may be in no directory that was entered: it, or a directory above it. */
@@ -44,12 +44,15 @@ export function ignoreFilter(deps: IgnoreFilterDeps): IgnoreFilter {
   const settled = new Map<string, readonly IgnorePattern[]>();
   const effort: Effort = { steps: 0, mostSteps: MOST_STEPS };
 
-  async function read(directory: string, entries: readonly TreeEntry[]): Promise<readonly IgnorePattern[]> {
+  async function read(
+    directory: string,
+    entries: ReadonlyMap<string, TreeEntry>,
+  ): Promise<readonly IgnorePattern[]> {
     const above = directory === '.' ? [] : ((await patterns.get(posix.dirname(directory))) ?? []);
     const own: IgnorePattern[] = [];
     for (const name of IGNORE_FILES) {
       const file = posix.join(directory, name);
-      const entry = entries.find((each) => each.name === name);
+      const entry = entries.get(name);
       if (entry?.type === 'symlink')
         throw renderRefused(file, 'symlink', 'symbolic links are not followed: commit the file itself');
       if (entry?.type !== 'blob') {

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { lstatSync, readFileSync } from 'node:fs';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { HoldfastError } from '../model/errors.ts';
 import type { CommitSha } from '../model/ids.ts';
@@ -39,8 +39,9 @@ export async function localDirectoryReader(directory: string): Promise<CommitRea
     },
     readBlob: async (oid) => {
       const file = place(oid);
-      if (!(await lstat(file)).isFile()) throw renderRefused(oid, 'file', 'is no regular file any more');
-      return readFile(file);
+      // Ten thousand small files: waiting for each costs several times what reading it does.
+      if (!lstatSync(file).isFile()) throw renderRefused(oid, 'file', 'is no regular file any more');
+      return readFileSync(file);
     },
   };
 }
