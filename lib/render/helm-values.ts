@@ -1,9 +1,8 @@
-import { posix } from 'node:path';
-
 import type { Application, HelmParameter, HelmValuesFrom } from '../model/application.ts';
 import { HoldfastError } from '../model/errors.ts';
 import type { Json, JsonObject } from '../model/resource.ts';
 import { valuesFilePaths } from '../source/closure-helm.ts';
+import { normalPath } from '../source/closure.ts';
 import { externalKey } from '../model/external-values.ts';
 import { mergeValues, parseSetPath, setValue, typedSetValue } from './helm-set-path.ts';
 import type { PathStep } from './helm-set-path.ts';
@@ -73,8 +72,7 @@ export function helmValues(context: Context, input: RenderInput): HelmValues {
 
 /** Their secrets are known already: they were checked with all files. */
 function filesOf({ files }: Context, application: Application): readonly Layer[] {
-  const { path, render } = application;
-  return valuesFilePaths(posix.normalize(path), render.helm).flatMap((file) => {
+  return valuesFilePaths(normalPath(application), application.render.helm).flatMap((file) => {
     const content = files.get(file);
     return content === undefined ? [] : [{ name: file, content, secrets: [] }];
   });
@@ -180,7 +178,7 @@ function described({ kind, name, namespace }: HelmValuesFrom): string {
 function textsOf(value: Json): readonly string[] {
   if (typeof value === 'string') return isWorthHiding(value) ? [value] : [];
   if (typeof value !== 'object' || value === null) return [];
-  return Object.values(value).flatMap((inner) => textsOf(inner as Json));
+  return Object.values(value).flatMap(textsOf);
 }
 
 function jsonOf(value: Json): Uint8Array {

@@ -1,9 +1,11 @@
-import { join, posix } from 'node:path';
+import { join } from 'node:path';
 
 import { HoldfastError } from '../model/errors.ts';
 import type { Application } from '../model/application.ts';
 import type { Manifest, Origin } from '../model/resource.ts';
 import { chartDirectory } from '../source/closure-helm.ts';
+import { normalPath } from '../source/closure.ts';
+import { helmArguments, releaseNameOf } from './helm-arguments.ts';
 import { chartOrigins } from './helm-origins.ts';
 import { hookOf } from './helm-hooks.ts';
 import { postRender } from './helm-post-render.ts';
@@ -21,11 +23,6 @@ import type { Rendered, RenderInput } from './renderer.ts';
 import { runTool } from './run-tool.ts';
 import { hasVariables } from './substitute/substitute-manifests.ts';
 import { toolError } from './tool-words.ts';
-
-const RELEASE_NAME = /^[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?$/;
-const NAMESPACE = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
-const KUBE_VERSION = /^v?\d+\.\d+(?:\.\d+)?(?:[-+][0-9A-Za-z.+-]*)?$/;
-const API_VERSION = /^[A-Za-z0-9][A-Za-z0-9./-]*$/;
 
 /** What one run of helm is started on. */
 interface HelmRun {
@@ -54,7 +51,7 @@ export async function renderHelm(
   const { application } = input;
   const { helm } = application.render;
   const { files, origins } = prepared;
-  const chart = chartDirectory(posix.normalize(application.path), helm);
+  const chart = chartDirectory(normalPath(application), helm);
   const argv = helmArguments(input);
   const values = helmValues({ limits: context.limits, files }, input);
   const mayCheck = helm?.skipSchemaValidation !== true && canCheckSchemas(context.limits, files, chart);
@@ -146,51 +143,6 @@ async function renderAgain(context: ToolContext, run: HelmRun): Promise<readonly
 
 function isIn(path: string, directory: string): boolean {
   return directory === '.' || path.startsWith(`${directory}/`);
-}
-
-/** As helm limits it: what comes from it gets a suffix, and most names end at 63 characters. */
-function releaseNameOf(application: Application): string {
-  const name = application.render.releaseName ?? application.name;
-  if (!RELEASE_NAME.test(name) || name.length > 53) {
-    throw new HoldfastError(
-      'render-refused',
-      `release name ${JSON.stringify(name.slice(0, 80))}: expected at most 53 lower-case letters, digits, dashes and dots; set spec.render.releaseName`,
-    );
-  }
-  return name;
-}
-
-function helmArguments(input: RenderInput): readonly string[] {
-  const { application } = input;
-  const { helm } = application.render;
-  const kubeVersion = helm?.kubeVersion ?? input.kubeVersion;
-  const apiVersions = [...new Set([...(input.apiVersions ?? []), ...(helm?.apiVersions ?? [])])];
-  const namespace = helm?.namespace ?? application.targetNamespace ?? 'default';
-  if (!NAMESPACE.test(namespace)) {
-    throw new HoldfastError(
-      'render-refused',
-      `namespace ${JSON.stringify(namespace.slice(0, 80))}: expected at most 63 lower-case letters, digits and dashes`,
-    );
-  }
-  if (kubeVersion !== undefined && !KUBE_VERSION.test(kubeVersion)) {
-    throw new HoldfastError(
-      'render-refused',
-      `Kubernetes version ${JSON.stringify(kubeVersion)}: expected one such as v1.35.2`,
-    );
-  }
-  const odd = apiVersions.find((version) => !API_VERSION.test(version));
-  if (odd !== undefined) {
-    throw new HoldfastError(
-      'render-refused',
-      `API version ${JSON.stringify(odd)}: expected one such as apps/v1 or apps/v1/Deployment`,
-    );
-  }
-  return [
-    `--namespace=${namespace}`,
-    ...(helm?.skipCrds === true ? [] : ['--include-crds']),
-    ...(kubeVersion === undefined ? [] : [`--kube-version=${kubeVersion}`]),
-    ...(apiVersions.length === 0 ? [] : [`--api-versions=${apiVersions.join(',')}`]),
-  ];
 }
 
 function parseOutput(

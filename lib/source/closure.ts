@@ -176,7 +176,11 @@ function isNeverManifest(name: string): boolean {
   return (KUSTOMIZATION_FILES as readonly string[]).includes(name) || isIgnoreFile(name);
 }
 
-function normalPath(application: Application): string {
+/**
+ * The application's path without dots and slashes that say nothing; `.` for the root.
+ * @throws HoldfastError `render-refused` for one that leads out of the repository
+ */
+export function normalPath(application: Application): string {
   const { path } = application;
   const normal = posix.normalize(path === '' ? '.' : path).replace(/(.)\/$/, '$1');
   if (posix.isAbsolute(path) || normal === '..' || normal.startsWith('../') || /[\\\p{Cc}]/u.test(path)) {

@@ -124,3 +124,10 @@ export async function messageOf(failing: Promise<unknown>): Promise<string> {
     (error: { code: string; message: string }) => `${error.code}: ${error.message}`,
   );
 }
+
+/** The data of the ConfigMap of this name, or of the first object. */
+export function dataOf(manifests: readonly Manifest[], name?: string): Readonly<Record<string, string>> {
+  const found = manifests.find(({ object }) => name === undefined || object.metadata.name === name);
+  if (found === undefined) throw new Error(`there is no ${name ?? 'object'}`);
+  return found.object['data'] as Readonly<Record<string, string>>;
+}

@@ -4,6 +4,7 @@ import type { Manifest } from '../../lib/model/resource.ts';
 import {
   aChartHost,
   anArchive,
+  dataOf,
   helmTemplate,
   messageOf,
   objectsOf,
@@ -291,8 +292,7 @@ withTools(`the options of a release${whySkipped}`, () => {
       kubeVersion: 'v1.20.2',
       apiVersions: ['z.io/v1'],
     });
-    return (manifests.find(({ object }) => object.metadata.name === 'about')?.object['data'] as { x: string })
-      .x;
+    return dataOf(manifests, 'about')['x'];
   };
 
   it('come from the definition, then from the destination', async () => {

@@ -1,6 +1,6 @@
 import type { HelmOptions } from '../../lib/model/application.ts';
 import type { ExternalContent } from '../../lib/render/renderer.ts';
-import { helmTemplate, messageOf, objectsOf, renderCommit, withHelm, type Files } from './charts.ts';
+import { dataOf, helmTemplate, messageOf, objectsOf, renderCommit, withHelm, type Files } from './charts.ts';
 import { whySkipped, withTools } from './tools-for-tests.ts';
 
 const CHART: Files = {
@@ -24,8 +24,7 @@ async function valuesOf(
     facts: withHelm(helm),
     values: new Map(Object.entries(values)),
   });
-  const { all } = manifests[0]?.object['data'] as { readonly all: string };
-  return JSON.parse(all);
+  return JSON.parse(dataOf(manifests)['all'] ?? '');
 }
 
 withTools(`the order of values${whySkipped}`, () => {
@@ -279,8 +278,7 @@ withTools(`values with a place${whySkipped}`, () => {
       `--set=${path}=${escaped}`,
     ]);
 
-    const { all } = asHelm[0]?.object['data'] as { readonly all: string };
-    expect(values).toEqual(JSON.parse(all));
+    expect(values).toEqual(JSON.parse(dataOf(asHelm)['all'] ?? ''));
   });
 
   it('are taken whole: commas and braces are text, long numbers too', async () => {
