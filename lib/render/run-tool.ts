@@ -1,9 +1,12 @@
 import { spawn } from 'node:child_process';
-import { mkdir, readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { HoldfastError } from '../model/errors.ts';
 import type { RenderLimits } from './limits.ts';
+import { machineSandbox, type Sandbox } from './sandbox.ts';
+import { watchMemory } from './tool-memory.ts';
 
 export interface ToolRun {
   /** For messages: `kubectl kustomize`, `helm template`. */
@@ -14,6 +17,8 @@ export interface ToolRun {
   readonly directory: string;
   readonly workingDirectory: string;
   readonly limits: RenderLimits;
+  /** @default what this machine allows */
+  readonly sandbox?: Sandbox;
 }
 
 type Stopped = 'timeout' | 'output' | 'memory';
@@ -31,16 +36,20 @@ export class ToolFailure extends Error {
 }
 
 /**
- * Runs a tool by argv, without a shell, in its own process group and with an environment that holds nothing of ours.
- * Its time, output and memory are limited; past a limit the whole group is killed.
+ * Runs a tool by argv, without a shell, in its own process group, with an environment that holds nothing of ours, and
+ * where the machine allows it without network and without sight of other processes. Its time, output and memory are
+ * limited; past a limit the whole group is killed.
  *
  * @throws HoldfastError `render-limit`; ToolFailure when it exits with an error
  */
 export async function runTool(run: ToolRun): Promise<Uint8Array> {
   const env = await minimalEnvironment(run);
   const { limits } = run;
+  await assertExecutable(run);
+  const sandbox = run.sandbox ?? (await machineSandbox());
+  const command = sandbox.wrap(run.binary, run.argv, limits.maxToolMemoryBytes);
   return await new Promise((resolve, reject) => {
-    const child = spawn(run.binary, run.argv, {
+    const child = spawn(command.binary, command.argv, {
       cwd: run.workingDirectory,
       env,
       detached: true,
@@ -74,24 +83,33 @@ export async function runTool(run: ToolRun): Promise<Uint8Array> {
     };
     child.once('error', (error: NodeJS.ErrnoException) => {
       finish();
-      reject(
-        new HoldfastError('internal', `${run.name} could not be started (${error.code ?? error.name})`, {
-          retryable: true,
-        }),
-      );
+      reject(notStarted(run, error));
     });
     child.once('close', (code, signal) => {
       finish();
       if (stopped !== undefined) reject(limitError(run.name, stopped, limits));
       else if (code === 0) resolve(Buffer.concat(stdout));
-      else
-        reject(
-          new ToolFailure(
-            code === null ? `ended by ${signal}` : `exit code ${code}`,
-            Buffer.concat(stderr).toString(),
-          ),
-        );
+      else {
+        const words = Buffer.concat(stderr).toString();
+        if (sandbox.limitsMemory && OUT_OF_MEMORY.test(words)) reject(limitError(run.name, 'memory', limits));
+        else reject(new ToolFailure(code === null ? `ended by ${signal}` : `exit code ${code}`, words));
+      }
     });
+  });
+}
+
+/** Asked beforehand: what a sandbox says of a missing program looks like a tool that failed. */
+async function assertExecutable(run: ToolRun): Promise<void> {
+  try {
+    await access(run.binary, constants.X_OK);
+  } catch (error) {
+    throw notStarted(run, error as NodeJS.ErrnoException);
+  }
+}
+
+function notStarted(run: ToolRun, error: NodeJS.ErrnoException): HoldfastError {
+  return new HoldfastError('internal', `${run.name} could not be started (${error.code ?? error.name})`, {
+    retryable: true,
   });
 }
 
@@ -134,30 +152,9 @@ function killGroup(pid: number | undefined): void {
   }
 }
 
-const MEMORY_CHECK_MS = 50;
-
-/**
- * Go reserves address space freely, so RLIMIT_AS would kill honest renders; resident memory is what a hostile template
- * eats. Where there is no /proc, GOMEMLIMIT and the time limit have to do.
- */
-function watchMemory(pid: number | undefined, maxBytes: number, exceeded: () => void): { stop(): void } {
-  if (pid === undefined || process.platform !== 'linux') return { stop: () => undefined };
-  let reading = false;
-  const timer = setInterval(() => {
-    if (reading) return;
-    reading = true;
-    readFile(`/proc/${pid}/status`, 'utf8')
-      .then((text) => {
-        if (Number(/^VmRSS:\s*(\d+) kB/m.exec(text)?.[1] ?? 0) * 1024 > maxBytes) exceeded();
-      })
-      // The process is gone; its end is reported by itself.
-      .catch(() => undefined)
-      .finally(() => {
-        reading = false;
-      });
-  }, MEMORY_CHECK_MS);
-  return { stop: () => clearInterval(timer) };
-}
+/** What Go says when the kernel refuses it memory, and V8. */
+const OUT_OF_MEMORY =
+  /^(?:fatal error: (?:runtime: )?(?:out of memory|cannot allocate memory)|runtime: (?:out of memory|cannot allocate)|.*(?:FATAL|Fatal).*out of memory)/m;
 
 function limitError(name: string, stopped: Stopped, limits: RenderLimits): HoldfastError {
   const what: Record<Stopped, string> = {

@@ -1,37 +1,53 @@
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, stat, utimes, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 
 import { DEFAULT_RENDER_LIMITS } from '../../lib/render/limits.ts';
 import { materialise, withPrivateDirectory } from '../../lib/render/private-directory.ts';
+import { machineSandbox, NO_SANDBOX, probeSandbox, type Sandbox } from '../../lib/render/sandbox.ts';
 import { runTool, ToolFailure } from '../../lib/render/run-tool.ts';
 import { safeWords } from '../../lib/render/tool-words.ts';
 import { inTemporaryDirectory } from './rendering.ts';
 
 /** A program of ours in the place of a tool. */
-function runScript(script: string, limits: Partial<typeof DEFAULT_RENDER_LIMITS> = {}) {
+function runScript(
+  script: string,
+  limits: Partial<typeof DEFAULT_RENDER_LIMITS> = {},
+  args: readonly string[] = [],
+  sandbox?: Sandbox,
+) {
   return inTemporaryDirectory((directory) =>
     runTool({
       name: 'tool',
       binary: process.execPath,
-      argv: ['-e', script],
+      argv: ['-e', script, ...args],
       directory,
       workingDirectory: directory,
       limits: { ...DEFAULT_RENDER_LIMITS, ...limits },
+      ...(sandbox === undefined ? {} : { sandbox }),
     }),
   );
 }
 
-const isAlive = (pid: number): boolean => {
+const EAT_MEMORY = 'const kept = []; setInterval(() => kept.push(Buffer.alloc(20_000_000, 1)), 1);';
+
+async function withListener<T>(use: (port: number) => Promise<T>): Promise<T> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
   try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
+    return await use((server.address() as AddressInfo).port);
+  } finally {
+    server.close();
   }
-};
+}
+
+const { isolation } = await machineSandbox();
 
 describe('running a tool', () => {
+  const onLinux = process.platform === 'linux' ? it : it.skip;
+
   it('returns what it writes', async () => {
     const output = await runScript('process.stdout.write("hello")');
 
@@ -62,25 +78,67 @@ describe('running a tool', () => {
     await expect(failing).rejects.toMatchObject({ exit: 'exit code 3', stderr: 'no such thing\n' });
   });
 
-  it('stops a tool that never ends, and what it started', async () => {
-    await inTemporaryDirectory(async (directory) => {
-      const pids = join(directory, 'pids');
-      const script = `
-        const child = require('node:child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
-        require('node:fs').writeFileSync(${JSON.stringify(pids)}, JSON.stringify([process.pid, child.pid]));
-        setInterval(() => {}, 1000);`;
+  it('stops a tool that never ends, and what it started, even where that left its group', async () => {
+    const mark = `holdfast-canary-${process.pid}-${Date.now()}`;
+    const idle = `setInterval(() => {}, 1000) // ${mark}`;
+    const script = `
+      const { spawn } = require('node:child_process');
+      for (const detached of sandboxed ? [false, true] : [false])
+        spawn(process.execPath, ['-e', ${JSON.stringify(idle)}], { stdio: 'ignore', detached });
+      ${idle}`;
 
-      await expect(runScript(script, { toolTimeoutMs: 1_500 })).rejects.toMatchObject({
-        code: 'render-limit',
-        details: { limit: 'timeout' },
-      });
-
-      const started = JSON.parse(readFileSync(pids, 'utf8')) as number[];
-      expect(started).toHaveLength(2);
-      // A killed orphan stays visible until init reaps it, so its death is waited for.
-      while (started.some((pid) => isAlive(pid) && !isZombie(pid)))
-        await new Promise((done) => setImmediate(done));
+    const running = runScript(`const sandboxed = ${isolation !== 'none'};${script}`, {
+      toolTimeoutMs: 4_000,
     });
+    const outcome = expect(running).rejects.toMatchObject({
+      code: 'render-limit',
+      details: { limit: 'timeout' },
+    });
+    const started = isolation === 'none' ? 2 : 3;
+    while (process.platform === 'linux' && processesWith(mark).length < started) await turn();
+    await outcome;
+
+    // A killed orphan stays visible until init reaps it, so its death is waited for.
+    while (processesWith(mark).length > 0) await turn();
+  });
+
+  (isolation === 'isolated' ? it : it.skip)(
+    'lets it see no other process, nothing of our environment in /proc, and no network',
+    async () => {
+      process.env.HOLDFAST_CANARY = 'canary-value';
+      const script = `
+      const fs = require('node:fs');
+      const pids = fs.readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name));
+      const environments = pids.map((pid) => { try { return fs.readFileSync('/proc/' + pid + '/environ', 'utf8'); } catch { return ''; } });
+      const links = Object.values(require('node:os').networkInterfaces()).flat().length;
+      require('node:net').connect(process.argv[1], '127.0.0.1').on('error', (error) => {
+        process.stdout.write(JSON.stringify({ pids: pids.length, environments, links, code: error.code }));
+      });`;
+      try {
+        const output = await withListener((port) => runScript(script, {}, [String(port)]));
+        const seen = JSON.parse(Buffer.from(output).toString()) as Record<string, unknown>;
+
+        expect(seen).toMatchObject({ pids: 1, links: 0, code: expect.stringMatching(/^E/) });
+        expect(JSON.stringify(seen)).not.toContain('canary-value');
+      } finally {
+        delete process.env.HOLDFAST_CANARY;
+      }
+    },
+  );
+
+  it('runs it as well where the machine allows no sandbox', async () => {
+    const none = await probeSandbox(['/nonexistent']);
+
+    const output = await runScript('process.stdout.write("hello")', {}, [], none);
+
+    expect(none).toMatchObject({ isolation: 'none', limitsMemory: false });
+    expect(Buffer.from(output).toString()).toBe('hello');
+  });
+
+  onLinux('stops a tool that eats memory by looking at it, where the kernel sets no limit', async () => {
+    const eating = runScript(EAT_MEMORY, { maxToolMemoryBytes: 200_000_000 }, [], NO_SANDBOX);
+
+    await expect(eating).rejects.toMatchObject({ code: 'render-limit', details: { limit: 'memory' } });
   });
 
   it('stops a tool that writes without end', async () => {
@@ -93,11 +151,8 @@ describe('running a tool', () => {
     });
   });
 
-  const onLinux = process.platform === 'linux' ? it : it.skip;
   onLinux('stops a tool that eats memory', async () => {
-    const script = 'const kept = []; setInterval(() => kept.push(Buffer.alloc(20_000_000, 1)), 1);';
-
-    await expect(runScript(script, { maxToolMemoryBytes: 200_000_000 })).rejects.toMatchObject({
+    await expect(runScript(EAT_MEMORY, { maxToolMemoryBytes: 200_000_000 })).rejects.toMatchObject({
       code: 'render-limit',
       details: { limit: 'memory' },
     });
@@ -123,13 +178,20 @@ function readsAs(path: string | undefined): string {
   return path?.split('/').at(-1) ?? '';
 }
 
-function isZombie(pid: number): boolean {
-  if (process.platform !== 'linux') return false;
-  try {
-    return / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return true;
-  }
+function turn(): Promise<void> {
+  return new Promise((done) => setTimeout(done, 10));
+}
+
+/** Living processes of this machine whose command line holds a text. */
+function processesWith(text: string): readonly string[] {
+  if (process.platform !== 'linux') return [];
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(text);
+    } catch {
+      return false;
+    }
+  });
 }
 
 describe('the private directory', () => {
