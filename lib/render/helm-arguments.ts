@@ -55,6 +55,16 @@ export function helmArguments(input: RenderInput): readonly string[] {
     `--namespace=${namespace}`,
     ...(helm?.skipCrds === true ? [] : ['--include-crds']),
     ...(kubeVersion === undefined ? [] : [`--kube-version=${kubeVersion}`]),
-    ...(apiVersions.length === 0 ? [] : [`--api-versions=${apiVersions.join(',')}`]),
+    ...inPieces(apiVersions).map((piece) => `--api-versions=${piece.join(',')}`),
   ];
+}
+
+/** Linux takes no argument of more than 128 KiB, and a cluster may serve thousands of kinds. */
+const VERSIONS_IN_ARGUMENT = 400;
+
+function inPieces(versions: readonly string[]): readonly (readonly string[])[] {
+  const pieces: (readonly string[])[] = [];
+  for (let at = 0; at < versions.length; at += VERSIONS_IN_ARGUMENT)
+    pieces.push(versions.slice(at, at + VERSIONS_IN_ARGUMENT));
+  return pieces;
 }

@@ -69,6 +69,27 @@ withTools(`a chart${whySkipped}`, () => {
     ]);
   });
 
+  it('is told of every kind that a large cluster serves', async () => {
+    const apiVersions = Array.from(
+      { length: 4000 },
+      (_, index) => `group-${index}.with.a.long.name.example.com/v1beta1/KindNumber${index}`,
+    );
+    const has = (version: string) => `{{ .Capabilities.APIVersions.Has "${version}" | quote }}`;
+
+    const first = await dataOf(
+      aChart({ 'app/templates/cm.yaml': template(has(apiVersions[0] ?? '')) }),
+      {},
+      { apiVersions },
+    );
+    const last = await dataOf(
+      aChart({ 'app/templates/cm.yaml': template(has(apiVersions.at(-1) ?? '')) }),
+      {},
+      { apiVersions },
+    );
+
+    expect([first, last]).toEqual([{ x: 'true' }, { x: 'true' }]);
+  });
+
   it('tells the chart its release, namespace and the capabilities of the cluster', async () => {
     const expression =
       '{{ .Release.Name }} {{ .Release.Namespace }} {{ .Capabilities.KubeVersion.Version }} {{ .Capabilities.APIVersions.Has "x.io/v1/Y" }}';
