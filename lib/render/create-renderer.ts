@@ -9,6 +9,7 @@ import { addExternalSecrets } from './external-secret-texts.ts';
 import { DEFAULT_RENDER_LIMITS } from './limits.ts';
 import type { RenderLimits } from './limits.ts';
 import { prepareInputs } from './prepare-inputs.ts';
+import { removeAbandoned } from './private-directory.ts';
 import { refuseEncrypted } from './refuse-encrypted.ts';
 import { renderHelm } from './render-helm.ts';
 import { renderKustomize } from './render-kustomize.ts';
@@ -46,9 +47,13 @@ export function createRenderer(options: {
 }): Renderer {
   const limits: RenderLimits = { ...DEFAULT_RENDER_LIMITS, ...options.limits };
   const context = { tools: options.tools, temporaryDirectory: options.temporaryDirectory, limits };
+  let cleaning: Promise<void> | undefined;
   return {
     version: `render-${RENDER_FORMAT}+${options.tools.version}`,
     render: async (input) => {
+      // Also where no tool is started any more that would clean up. Nothing there is nothing to clean.
+      cleaning ??= removeAbandoned(options.temporaryDirectory).catch(() => undefined);
+      await cleaning;
       const secrets = collectSecretTexts(input.files, JSON.stringify(input.application));
       try {
         return await renderInput({ ...context, secrets }, input);

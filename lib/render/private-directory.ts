@@ -1,10 +1,11 @@
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
+import { hasEnded, processMark } from './process-mark.ts';
 import { assertSafePath } from './tree-index.ts';
 
 const PREFIX = 'holdfast-render-';
-/** Far longer than any render may take: what is older was left by a process that died. */
+/** Far longer than any render may take: of a process that cannot be asked for, what is older was left behind. */
 const ABANDONED_AFTER_MS = 30 * 60_000;
 
 /**
@@ -17,7 +18,7 @@ export async function withPrivateDirectory<T>(
 ): Promise<T> {
   await mkdir(temporaryDirectory, { recursive: true });
   await removeAbandoned(temporaryDirectory);
-  const directory = await mkdtemp(join(temporaryDirectory, PREFIX));
+  const directory = await mkdtemp(join(temporaryDirectory, `${PREFIX}${processMark()}-`));
   try {
     return await use(directory);
   } finally {
@@ -25,16 +26,23 @@ export async function withPrivateDirectory<T>(
   }
 }
 
-async function removeAbandoned(temporaryDirectory: string): Promise<void> {
+/** What processes left that have ended: it may hold what was decrypted. */
+export async function removeAbandoned(temporaryDirectory: string): Promise<void> {
   const names = await readdir(temporaryDirectory);
   for (const name of names.filter((candidate) => candidate.startsWith(PREFIX))) {
     const path = join(temporaryDirectory, name);
     // Another process may be removing the same one; whoever loses has nothing left to do.
-    const found = await stat(path).catch(() => undefined);
-    if (found !== undefined && Date.now() - found.mtimeMs > ABANDONED_AFTER_MS) {
+    if (await isAbandoned(path, name.slice(PREFIX.length))) {
       await rm(path, { recursive: true, force: true }).catch(() => undefined);
     }
   }
+}
+
+async function isAbandoned(path: string, mark: string): Promise<boolean> {
+  const ended = hasEnded(mark);
+  if (ended !== undefined) return ended;
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined && Date.now() - found.mtimeMs > ABANDONED_AFTER_MS;
 }
 
 /**

@@ -1,7 +1,11 @@
+import { readdirSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { HoldfastError } from '../../lib/model/errors.ts';
 import { createRenderer } from '../../lib/render/create-renderer.ts';
+import { processMark } from '../../lib/render/process-mark.ts';
 import type { ToolPaths } from '../../lib/render/tools.ts';
-import { anApplication, aTree, configMap, namesOf } from './rendering.ts';
+import { anApplication, aTree, configMap, inTemporaryDirectory, namesOf } from './rendering.ts';
 
 const noTools: ToolPaths = {
   version: 'none',
@@ -138,6 +142,18 @@ describe('a plain directory', () => {
   it('refuses a path that is both a file and a directory', async () => {
     await expect(render({ 'app/a': 'x', 'app/a/b.yaml': configMap('a') })).rejects.toMatchObject({
       code: 'render-refused',
+    });
+  });
+
+  it('removes at its first render what a process left behind that has ended', async () => {
+    await inTemporaryDirectory(async (temporary) => {
+      const ended = processMark().replace(/-\d+-/, '-4194999-');
+      await mkdir(join(temporary, `holdfast-render-${ended}-abc`));
+      const renderer = createRenderer({ tools: noTools, temporaryDirectory: temporary });
+
+      await renderer.render({ files: aTree({}), application: anApplication() });
+
+      expect(readdirSync(temporary)).toEqual([]);
     });
   });
 

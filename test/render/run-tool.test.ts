@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, stat, utimes, writeFile } from 'node:fs/promises';
@@ -6,6 +7,7 @@ import { join } from 'node:path';
 
 import { DEFAULT_RENDER_LIMITS } from '../../lib/render/limits.ts';
 import { materialise, withPrivateDirectory } from '../../lib/render/private-directory.ts';
+import { hasEnded, processMark } from '../../lib/render/process-mark.ts';
 import { machineSandbox, NO_SANDBOX, probeSandbox, type Sandbox } from '../../lib/render/sandbox.ts';
 import { runTool, ToolFailure } from '../../lib/render/run-tool.ts';
 import { safeWords } from '../../lib/render/tool-words.ts';
@@ -194,6 +196,8 @@ function processesWith(text: string): readonly string[] {
   });
 }
 
+const PRIVATE_DIRECTORY = new URL('../../lib/render/private-directory.ts', import.meta.url).href;
+
 describe('the private directory', () => {
   it('is closed to others while it is there, and gone afterwards, also after a failure', async () => {
     await inTemporaryDirectory(async (temporary) => {
@@ -225,6 +229,36 @@ describe('the private directory', () => {
 
       expect(readdirSync(temporary).sort()).toEqual(['holdfast-render-new', 'other-old']);
     });
+  });
+
+  it('removes at once what a process left that has ended, and keeps that of one that lives', async () => {
+    await inTemporaryDirectory(async (temporary) => {
+      const script = `
+        const { withPrivateDirectory, materialise } = await import(${JSON.stringify(PRIVATE_DIRECTORY)});
+        await withPrivateDirectory(${JSON.stringify(temporary)}, async (directory) => {
+          await materialise(directory, [['secret', Buffer.from('x')]]);
+          process.kill(process.pid, 'SIGKILL');
+        });`;
+      spawnSync(process.execPath, ['--input-type=module', '-e', script]);
+      const left = readdirSync(temporary);
+
+      const during = await withPrivateDirectory(temporary, () =>
+        withPrivateDirectory(temporary, async () => readdirSync(temporary)),
+      );
+
+      expect(left).toHaveLength(1);
+      expect(during).toHaveLength(2);
+      expect(during).not.toContain(left[0]);
+    });
+  });
+
+  it('is not taken for that of an earlier process with its number, nor of another machine', () => {
+    const [machine, pid, start] = processMark().split('-');
+
+    expect(hasEnded(processMark())).toBe(false);
+    expect(hasEnded(`${machine}-${pid}-${Number(start) + 1}-Ab12`)).toBe(process.platform === 'linux');
+    expect(hasEnded(`00000000-${pid}-${start}-Ab12`)).toBeUndefined();
+    expect(hasEnded('Ab12cd')).toBeUndefined();
   });
 
   it.each(['../x', '/x', 'a/../../x', 'a\\b', 'a\u0000b'])('refuses to write %j', async (path) => {
