@@ -2,6 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
+import { IDENTITY } from '../render/sops/age-vectors.ts';
+import { yamlFile } from '../render/sops/build-sops.ts';
 import { reconcileWorld } from '../support/reconcile-world.ts';
 import { gitWorld } from '../support/git-world.ts';
 import { type CliWorld, cliWorld } from './cli-world.ts';
@@ -120,6 +122,27 @@ describe('holdfast render', () => {
     } finally {
       await world.close();
     }
+  });
+
+  it('decrypts what SOPS encrypted with the age identities of a file, and refuses it without', async () => {
+    write(
+      'app/a.yaml',
+      yamlFile(
+        (s) =>
+          `apiVersion: ${s.plain('v1')}\nkind: ${s.plain('Secret')}\nmetadata:\n  name: ${s.plain('a')}\nstringData:\n  p: ${s.enc('stringData:p:', 'plain')}\n`,
+        { metadata: { encrypted_regex: '^stringData$' } },
+      ),
+    );
+    const path = join(directory, 'app');
+
+    const decrypted = await cli.run('render', path, '--age-key-file', write('keys.txt', `${IDENTITY}\n`));
+    const without = await cli.run('render', path);
+    const wrong = await cli.run('render', path, '--age-key-file', write('no.txt', 'no-key-at-all\n'));
+
+    expect(objects(decrypted.out)).toMatchObject([{ data: { p: Buffer.from('plain').toString('base64') } }]);
+    expect(without).toMatchObject({ code: 1, out: '' });
+    expect(wrong).toMatchObject({ code: 64, out: '' });
+    expect(wrong.err).not.toContain('no-key-at-all');
   });
 
   it('refuses a link out of the repository', async () => {

@@ -203,4 +203,18 @@ describe('requests', () => {
 
     expect(transition(requested, finish(held))).toMatchObject({ effect: 'wake' });
   });
+
+  it('keeps what the last run rendered with, failed or not, and across a move to an equal closure', () => {
+    const inputs = { digest: sha256('versions'), capabilities: true } as const;
+    const held = after(aTarget(), acquire);
+    const failed = after(held, finish(held, { outcome: 'failed', retryAt: NOW, inputs }));
+    const done = after(held, finish(held, { inputs }));
+
+    expect(failed.lastRun?.inputs).toEqual(inputs);
+    const moved = after(done, want(wants(2, { closure: 'closure 1' })));
+    expect(moved.applied).toMatchObject({ wantedSeq: moved.wantedSeq });
+    expect(moved.lastRun?.inputs).toEqual(inputs);
+    const again = after(failed, acquire);
+    expect(after(again, finish(again)).lastRun).not.toHaveProperty('inputs');
+  });
 });
