@@ -16,6 +16,7 @@ import { renderKustomize } from './render-kustomize.ts';
 import type { ToolContext } from './render-kustomize.ts';
 import { renderPlain } from './render-plain.ts';
 import type { Rendered, Renderer, RenderInput } from './renderer.ts';
+import type { Sandbox } from './sandbox.ts';
 import { collectSecretTexts } from './secret-texts.ts';
 import type { SecretTexts } from './secret-texts.ts';
 import { collectVariables } from './substitute/collect-variables.ts';
@@ -42,11 +43,14 @@ export function createRenderer(options: {
   readonly tools: ToolPaths;
   readonly temporaryDirectory: string;
   readonly limits?: Partial<RenderLimits>;
+  /** @default what this machine allows */
+  readonly sandbox?: Sandbox;
   /** Told every secret text of a render, whatever becomes of it: to be kept out of logs. */
   readonly onSecret?: (text: string) => void;
 }): Renderer {
   const limits: RenderLimits = { ...DEFAULT_RENDER_LIMITS, ...options.limits };
-  const context = { tools: options.tools, temporaryDirectory: options.temporaryDirectory, limits };
+  const { tools, temporaryDirectory, sandbox } = options;
+  const context = { tools, temporaryDirectory, limits, sandbox };
   let cleaning: Promise<void> | undefined;
   return {
     version: `render-${RENDER_FORMAT}+${options.tools.version}`,

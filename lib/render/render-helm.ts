@@ -100,6 +100,7 @@ async function renderOnce(context: ToolContext, run: HelmRun): Promise<readonly 
         directory,
         workingDirectory: root,
         limits,
+        sandbox: context.sandbox,
       });
     } catch (error) {
       const secrets = [...run.secrets, ...(context.secrets?.hidden() ?? [])];

@@ -9,6 +9,7 @@ import type { PreparedInputs } from './prepare-inputs.ts';
 import { materialise, withPrivateDirectory } from './private-directory.ts';
 import { renderFaultsError } from './render-faults.ts';
 import { runTool } from './run-tool.ts';
+import type { Sandbox } from './sandbox.ts';
 import type { SecretTexts } from './secret-texts.ts';
 import { hasVariables } from './substitute/substitute-manifests.ts';
 import { toolError } from './tool-words.ts';
@@ -18,6 +19,8 @@ export interface ToolContext {
   readonly tools: ToolPaths;
   readonly temporaryDirectory: string;
   readonly limits: RenderLimits;
+  /** @default what this machine allows */
+  readonly sandbox?: Sandbox | undefined;
   /** Of the render at hand: to be kept out of what its tool says. */
   readonly secrets?: SecretTexts;
 }
@@ -63,6 +66,7 @@ export async function runKustomize(context: ToolContext, run: KustomizeRun): Pro
         directory,
         workingDirectory: root,
         limits,
+        sandbox: context.sandbox,
       });
     } catch (error) {
       const secrets = [...run.secrets, ...(context.secrets?.hidden() ?? [])];

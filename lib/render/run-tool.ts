@@ -18,7 +18,7 @@ export interface ToolRun {
   readonly workingDirectory: string;
   readonly limits: RenderLimits;
   /** @default what this machine allows */
-  readonly sandbox?: Sandbox;
+  readonly sandbox?: Sandbox | undefined;
 }
 
 type Stopped = 'timeout' | 'output' | 'memory';

@@ -66,18 +66,24 @@ export function indexTree(files: FileTree, limits: RenderLimits): TreeIndex {
   };
 }
 
+/** Of Linux: what is longer could not be written for a tool. A path has the private directory in front. */
+const MAX_NAME_BYTES = 255;
+const MAX_PATH_BYTES = 3_500;
+
 /** @throws HoldfastError `render-refused` */
 export function assertSafePath(path: string): void {
   const unsafe =
     path === '' ||
     path.startsWith('/') ||
-    path.length > 4096 ||
+    Buffer.byteLength(path) > MAX_PATH_BYTES ||
     /[\\\p{Cc}]/u.test(path) ||
-    path.split('/').some((part) => part === '' || part === '.' || part === '..');
+    path
+      .split('/')
+      .some((part) => ['', '.', '..'].includes(part) || Buffer.byteLength(part) > MAX_NAME_BYTES);
   if (unsafe) {
     throw new HoldfastError(
       'render-refused',
-      `refused path ${JSON.stringify(path.slice(0, 200))}: expected a relative path without "..", "//", backslashes and control characters`,
+      `refused path ${JSON.stringify(path.slice(0, 200))}: expected a relative path without "..", "//", backslashes and control characters, with names of at most ${MAX_NAME_BYTES} bytes`,
     );
   }
 }
