@@ -22,6 +22,8 @@ export interface LocalConnection {
   readonly secrets: SecretStore;
   /** The services underneath, for who looks at them themselves. */
   readonly aws?: { readonly clients: AwsClients; readonly names: InstallationNames };
+  /** Whether its functions run on this machine. @default false */
+  readonly rendersHere?: boolean;
   close(): Promise<void>;
 }
 
@@ -56,6 +58,7 @@ export async function connectLocal(directory: string, log: Log = silentLog): Pro
       prefix: names.secretPrefix,
     }),
     aws: { clients, names },
+    rendersHere: true,
     async close() {
       await deps.close();
       destroyAwsClients(clients);

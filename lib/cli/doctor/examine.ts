@@ -2,8 +2,10 @@ import { createAccessReviewer } from '../../cluster/access-review.ts';
 import { connectOptions } from '../../cluster/create-connector.ts';
 import { awsSts } from '../../cluster/eks-sts.ts';
 import { createEksTokenSource } from '../../cluster/eks-token-source.ts';
+import { machineSandbox } from '../../render/sandbox.ts';
 import type { Installation } from '../cli.ts';
 import { checkClusters, type ClusterChecks } from './check-clusters.ts';
+import { checkRenderer } from './check-renderer.ts';
 import { checkSecrets } from './check-secrets.ts';
 import { checkServices } from './check-services.ts';
 import { checkSources } from './check-sources.ts';
@@ -22,6 +24,7 @@ export async function examine(installation: Installation, now: () => number): Pr
     ...(aws === undefined
       ? [skipped('services', installation.directory, 'table, queues and bucket are not known here')]
       : await checkServices(aws)),
+    ...(installation.rendersHere === true ? [checkRenderer(await machineSandbox())] : []),
   ];
   let registered: Registered;
   try {
