@@ -33,7 +33,7 @@ export interface Destination {
   readonly cluster: ClusterName;
 }
 
-/** How to render. `auto`: a kustomization file means kustomize, a Chart.yaml or `helm.chart` helm, else plain. */
+/** How to render. `auto`: the tool whose options are given; else a kustomization file means kustomize, a Chart.yaml helm, else plain. */
 export interface RenderOptions {
   readonly tool: 'auto' | 'plain' | 'kustomize' | 'helm';
   /** For helm; defaults to the application's name. */

@@ -14,6 +14,10 @@ interface Context {
   readonly origins: ReadonlyMap<string, string>;
 }
 
+/** In helm's name for the deepest chart there may be: `a/charts/b/charts/c`. Anybody may write such comments, of any length. */
+const MAX_CHART_PARTS = 40;
+const MAX_SOURCES = 10;
+
 /**
  * Where an object comes from, by the comment that helm puts in front of each: `# Source: shop/charts/db/templates/x.yaml`
  * names charts, not directories. The template in the repository; the chart where it is not to be found; of a published
@@ -27,18 +31,25 @@ export function chartOrigins(context: Context, directory: string): (comment: str
   const name = nameOf(context, directory);
   collectCharts(context, { directory, name }, charts, known);
   const fallback = known.get(directory) ?? directory;
-  return (comment) => {
-    const source = /^ ?Source: (.+)$/m.exec(comment)?.[1]?.trim();
-    if (source === undefined) return { file: fallback };
+  const placeOf = (source: string): Origin | undefined => {
     // The longest one: a chart may be called like a directory of the one around it.
     const parts = source.split('/');
-    for (let length = parts.length - 1; length > 0; length -= 1) {
+    for (let length = Math.min(parts.length - 1, MAX_CHART_PARTS); length > 0; length -= 1) {
       const chart = charts.get(parts.slice(0, length).join('/'));
       if (chart === undefined) continue;
       const rest = parts.slice(length).join('/');
       const file = context.origins.get(posix.join(chart, rest));
-      if (file === undefined) break;
+      if (file === undefined) return undefined;
       return { file: isExternal(file) ? `${known.get(chart) ?? fallback}/${rest}` : file };
+    }
+    return undefined;
+  };
+  return (comment) => {
+    // An author may write one that names something else; those of empty documents before this one come last.
+    const sources = [...comment.matchAll(/^ ?Source: (.+)$/gm)].map(([, source = '']) => source.trim());
+    for (const source of sources) {
+      const place = placeOf(source);
+      if (place !== undefined) return place;
     }
     return { file: fallback };
   };

@@ -11,7 +11,7 @@ export interface YamlDocument {
   readonly line: number;
   /** 1-based, of every item of a top-level `items`. */
   readonly itemLines: readonly number[];
-  /** Comments in front of the content, without `#`; those of empty documents right before it come first. */
+  /** Comments in front of the content, without `#`, and after them those of empty documents right before it, nearest first. */
   readonly comment: string;
   /** Where a whole number lies that a double cannot hold exactly. */
   readonly inexact?: number;
@@ -38,7 +38,7 @@ export function parseYaml(text: string, options: YamlOptions): readonly Parsed[]
     const documents = parseChunk(chunk, options);
     const head = leadingComments(chunk.body);
     const [first, ...others] = documents;
-    const comment = above === '' ? undefined : `${above}\n${first?.comment ?? head}`;
+    const comment = above === '' ? undefined : `${first?.comment ?? head}\n${above}`;
     above = first === undefined ? (comment ?? head) : '';
     return first === undefined || comment === undefined ? documents : [{ ...first, comment }, ...others];
   });

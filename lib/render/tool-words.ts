@@ -34,8 +34,8 @@ export function safeWords(
       )
       .map((line) => line.replace(/!!(\w+) `[^`]*`?/g, 'a $1'))
       .map((line) => line.replace(/[\p{Cc}\u2028\u2029]/gu, ' ').trimEnd())
-      // Helm's own log lines on stderr, which say nothing about the failure.
-      .filter((line) => line !== '' && !/^(?:level=(?:INFO|WARN)|walk\.go)/.test(line))
+      // Helm's own log lines on stderr, which say nothing about the failure, and its advice to run it by hand.
+      .filter((line) => line !== '' && !/^(?:level=(?:INFO|WARN)|walk\.go|Use --debug flag)/.test(line))
       .join('\n')
       .slice(0, MAX_WORDS)
   );

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import type { Application, PlainOptions } from '../model/application.ts';
+import type { Application, PlainOptions, RenderOptions } from '../model/application.ts';
 import { HoldfastError } from '../model/errors.ts';
 import { sha256, type Digest } from '../model/ids.ts';
 import { addChart } from './closure-helm.ts';
@@ -110,7 +110,18 @@ export function mayLackPath(application: Application): boolean {
 
 /** Whether a chart is rendered that is fetched, rather than what lies at the application's path. */
 export function isChartFromElsewhere({ render }: Application): boolean {
-  return (render.tool === 'helm' || render.tool === 'auto') && render.helm?.chart !== undefined;
+  return toolAskedFor(render) === 'helm' && render.helm?.chart !== undefined;
+}
+
+/**
+ * The tool that a definition settles by itself: the one it names or whose options it gives, which would be lost with any
+ * other. `auto`: what lies at the path decides.
+ */
+export function toolAskedFor({ tool, helm, kustomize, plain }: RenderOptions): 'auto' | Tool {
+  if (tool !== 'auto') return tool;
+  if (helm !== undefined) return 'helm';
+  if (kustomize !== undefined) return 'kustomize';
+  return plain === undefined ? 'auto' : 'plain';
 }
 
 async function addInputs(
@@ -119,7 +130,7 @@ async function addInputs(
   path: string,
   found: Found,
 ): Promise<Tool> {
-  const { tool, kustomize } = application.render;
+  const tool = toolAskedFor(application.render);
   if (found.type === 'blob') {
     if ((tool === 'auto' || tool === 'plain') && isManifestFile(posix.basename(path))) {
       walk.addFile(path, found.oid, 'yaml');
@@ -127,15 +138,12 @@ async function addInputs(
     }
     throw renderRefused(path, 'path', 'is a file: name a directory, or a single .yaml, .yml or .json file');
   }
-  if (tool === 'helm' || isChartFromElsewhere(application)) {
+  if (tool === 'helm') {
     await addChart(walk, path, application.render);
     return 'helm';
   }
   // `auto` looks at the path itself and no deeper.
-  if (
-    tool === 'kustomize' ||
-    (tool === 'auto' && (kustomize !== undefined || (await hasAny(walk, path, KUSTOMIZATION_FILES))))
-  ) {
+  if (tool === 'kustomize' || (tool === 'auto' && (await hasAny(walk, path, KUSTOMIZATION_FILES)))) {
     await addKustomization(walk, path, application.render);
     return 'kustomize';
   }
