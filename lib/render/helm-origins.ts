@@ -46,9 +46,8 @@ export function chartOrigins(context: Context, directory: string): (comment: str
   };
   return (comment) => {
     // An author may write one that names something else; those of empty documents before this one come last.
-    const sources = [...comment.matchAll(/^ ?Source: (.+)$/gm)].map(([, source = '']) => source.trim());
-    for (const source of sources) {
-      const place = placeOf(source);
+    for (const [, source = ''] of comment.matchAll(/^ ?Source: (.{1,4096})$/gm).take(MAX_SOURCES)) {
+      const place = placeOf(source.trim());
       if (place !== undefined) return place;
     }
     return { file: fallback };

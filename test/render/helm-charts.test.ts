@@ -102,6 +102,28 @@ const PARENT = (dependencies: string) => ({
   'app/templates/a.yaml': template('1'),
 });
 
+withTools(`the place of an object${whySkipped}`, () => {
+  it('is its template, whatever else its comments and empty documents name', async () => {
+    const crd = (name: string) =>
+      `apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: ${name}}\n`;
+    const { manifests } = await renderCommit({
+      files: {
+        'app/Chart.yaml': chartYaml('shop'),
+        'app/crds/empty.yaml': '# nothing\n',
+        'app/crds/late.yaml': `# a licence\n---\n${crd('late')}`,
+        'app/templates/a.yaml': `# Source: https://example.com/a.yaml\n${configMap('a')}`,
+        'app/templates/b.yaml': `# Source: shop/nothing.yaml\n${configMap('b')}`,
+      },
+    });
+
+    expect(manifests.map(({ object, origin }) => [object.metadata.name, origin.file]).sort()).toEqual([
+      ['a', 'app/templates/a.yaml'],
+      ['b', 'app/templates/b.yaml'],
+      ['late', 'app/crds/late.yaml'],
+    ]);
+  });
+});
+
 withTools(`dependencies${whySkipped}`, () => {
   const remote = '{name: db, version: ^1, repository: "https://charts.example"';
   const cases: readonly (readonly [string, string, string])[] = [
