@@ -3,8 +3,9 @@ import type { SecretStore } from '../secrets/secret-store.ts';
 import { refused } from './chart-errors.ts';
 
 /**
- * The Basic credential for a chart server, from a secret in the role `chart`: `user:password`, or JSON {"token"} or
- * {"username", "password"}, either with "hosts": then it is sent to no others, whatever a definition says.
+ * The Basic credential for a chart server, from a secret in the role `chart`: JSON {"username", "password"} or {"token"},
+ * with "hosts", to which alone it is sent: a definition in Git names both the secret and the repository, and whoever may
+ * write one must not have the credential sent to a server of their own.
  * @param host host[:port] of the repository
  * @throws HoldfastError `secret-missing`; `chart-authentication` when the value has another shape; `chart-refused` when
  * the host is none of its hosts
@@ -16,7 +17,7 @@ export async function chartAuthorization(
   options: { readonly fresh?: boolean } = {},
 ): Promise<string> {
   const { username, password, hosts } = parseCredential(await secrets.get('chart', secret, options), secret);
-  if (hosts !== undefined && !hosts.includes(host)) {
+  if (!hosts.includes(host)) {
     throw refused(`secret chart/${secret}`, `is not for ${host}: its "hosts" does not list it`);
   }
   return `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
@@ -25,40 +26,29 @@ export async function chartAuthorization(
 interface Credential {
   readonly username: string;
   readonly password: string;
-  readonly hosts?: readonly string[];
+  readonly hosts: readonly string[];
 }
 
 function parseCredential(value: string, secret: string): Credential {
-  const trimmed = value.trim();
-  const credential = trimmed.startsWith('{') ? fromObject(parseObject(trimmed)) : fromText(trimmed);
+  const credential = fromObject(parseObject(value));
   if (credential !== undefined) return credential;
   // The parser's own message would quote the value.
   throw new HoldfastError(
     'chart-authentication',
-    `secret chart/${secret} does not hold a credential: store user:password, or JSON {"username": "…", "password": "…"}`,
+    `secret chart/${secret} does not hold a credential: store it with "holdfast secret set chart ${secret} --host HOST"`,
   );
-}
-
-function fromText(value: string): Credential | undefined {
-  const match = /^([^\s:"]+):(\S+)$/.exec(value);
-  return match === null ? undefined : { username: match[1] ?? '', password: match[2] ?? '' };
 }
 
 function fromObject(parsed: Readonly<Record<string, unknown>>): Credential | undefined {
   const { token, username, password, hosts } = parsed;
-  if (hosts !== undefined && !isTexts(hosts)) return undefined;
-  const limited = hosts === undefined ? {} : { hosts };
+  if (!isTexts(hosts) || hosts.length === 0) return undefined;
   if (typeof token === 'string' && token !== '') {
     // Registries of Git hosts look at the token alone.
-    return {
-      username: typeof username === 'string' ? username : 'x-access-token',
-      password: token,
-      ...limited,
-    };
+    return { username: typeof username === 'string' ? username : 'x-access-token', password: token, hosts };
   }
   if (typeof username !== 'string' || typeof password !== 'string' || username.includes(':'))
     return undefined;
-  return { username, password, ...limited };
+  return { username, password, hosts };
 }
 
 function isTexts(value: unknown): value is readonly string[] {
@@ -67,7 +57,8 @@ function isTexts(value: unknown): value is readonly string[] {
 
 function parseObject(value: string): Readonly<Record<string, unknown>> {
   try {
-    return JSON.parse(value) as Readonly<Record<string, unknown>>;
+    const parsed: unknown = JSON.parse(value);
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Readonly<Record<string, unknown>>) : {};
   } catch {
     return {};
   }

@@ -14,6 +14,8 @@ export interface StoredSecret {
   readonly recipients?: readonly string[];
   /** Of `values`: the keys, where it has any. */
   readonly keys?: readonly string[];
+  /** Of `chart`: where alone it is sent. */
+  readonly hosts?: readonly string[];
 }
 
 /** What Secrets Manager takes. */
@@ -30,12 +32,19 @@ export async function setSecret(
   role: NamedRole,
   name: string,
   value: string,
+  hosts: readonly string[] = [],
 ): Promise<StoredSecret> {
   assertName(role, name);
   const bytes = Buffer.byteLength(value);
   if (value.trim() === '' || bytes > MAX_BYTES) {
     throw refusal(role, name, `has ${bytes} bytes: expected 1 to ${MAX_BYTES}, and not blanks alone`);
   }
+  if (role === 'chart') {
+    const credential = chartCredential(name, value, hosts);
+    await deps.secrets.put(role, name, JSON.stringify(credential));
+    return { role, name, hosts: credential.hosts };
+  }
+  if (hosts.length > 0) throw refusal(role, name, 'has hosts: only credentials of the role chart have any');
   const about = await describe(role, name, value);
   await deps.secrets.put(role, name, value);
   return { role, name, ...about };
@@ -59,7 +68,7 @@ export async function deleteSecret(
 }
 
 async function describe(
-  role: NamedRole,
+  role: Exclude<NamedRole, 'chart'>,
   name: string,
   value: string,
 ): Promise<Omit<StoredSecret, 'role' | 'name'>> {
@@ -73,13 +82,6 @@ async function describe(
         'is not a file of age identities: expected lines AGE-SECRET-KEY-1…, as age-keygen writes them',
       );
     }
-    case 'chart':
-      if (isCredential(value)) return {};
-      throw refusal(
-        role,
-        name,
-        'is no credential: expected user:password, or JSON {"username", "password"} or {"token"}',
-      );
     case 'values': {
       const keys = keysOf(value);
       return keys === undefined ? {} : { keys };
@@ -87,12 +89,37 @@ async function describe(
   }
 }
 
-function isCredential(value: string): boolean {
-  const document = parseObject(value);
-  if (document === undefined) return /^[^\s:"]+:\S+$/.test(value.trim());
-  const { token, username, password } = document;
+/** A definition names both the secret and the repository, so the credential itself has to say where it may be sent. */
+function chartCredential(
+  name: string,
+  value: string,
+  given: readonly string[],
+): { readonly hosts: readonly string[] } {
+  const document = parseObject(value) ?? fromText(value.trim());
+  const { token, username, password, hosts: written } = document;
   const isText = (text: unknown): boolean => typeof text === 'string' && text !== '';
-  return isText(token) || (isText(username) && isText(password));
+  if (!isText(token) && !(isText(username) && isText(password))) {
+    const expected = 'expected user:password, or JSON {"username", "password"} or {"token"}';
+    throw refusal('chart', name, `is no credential: ${expected}`);
+  }
+  const hosts = [...(Array.isArray(written) ? written : []), ...given];
+  const odd = hosts.find((host) => typeof host !== 'string' || !HOST.test(host));
+  if (odd !== undefined || hosts.length === 0) {
+    const what = hosts.length === 0 ? 'says of no host' : 'names something that is no host';
+    throw refusal(
+      'chart',
+      name,
+      `${what} where it may be sent: give --host registry.example.com, port included`,
+    );
+  }
+  return { ...document, hosts: [...new Set(hosts as readonly string[])] };
+}
+
+const HOST = /^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d{1,5})?$/;
+
+function fromText(value: string): Readonly<Record<string, unknown>> {
+  const match = /^([^\s:"]+):(\S+)$/.exec(value);
+  return match === null ? {} : { username: match[1], password: match[2] };
 }
 
 /** As a render sees them: of a JSON object of texts, and of nothing else. */

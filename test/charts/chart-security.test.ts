@@ -2,6 +2,7 @@ import path from 'node:path';
 import { createChartHttp } from '../../lib/charts/chart-http.ts';
 import { DEFAULT_CHART_LIMITS } from '../../lib/charts/chart-limits.ts';
 import {
+  aCredential,
   aChart,
   allOf,
   chartSecrets,
@@ -36,14 +37,11 @@ const guarded = (authorization: string) =>
 
 describe('credentials', () => {
   it.each([
-    ['a user name and password', 'ci:hunter2'],
-    ['JSON', '{"username":"ci","password":"hunter2"}'],
-    ['JSON with a token', '{"username":"ci","token":"hunter2"}'],
-    ['JSON with hosts', undefined],
-  ])('are %s', async (_, value) => {
+    ['a user name and password', { username: 'ci', password: 'hunter2' }],
+    ['a token', { username: 'ci', token: 'hunter2' }],
+  ])('are %s', async (_, credential) => {
     const repository = await guarded(BASIC);
-    const limited = JSON.stringify({ username: 'ci', password: 'hunter2', hosts: [repository.host] });
-    const secrets = chartSecrets({ team: value ?? limited });
+    const secrets = chartSecrets({ team: JSON.stringify({ ...credential, hosts: [repository.host] }) });
 
     const chart = await world
       .aHost({ secrets })
@@ -54,7 +52,7 @@ describe('credentials', () => {
 
   it('rejects a wrong one, having looked once whether it was rotated, and tells nothing of it', async () => {
     const repository = await guarded('Basic other');
-    const secrets = chartSecrets({ team: 'ci:hunter2' });
+    const secrets = chartSecrets({ team: aCredential('ci:hunter2', repository) });
 
     const error = await failureOf(
       world.aHost({ secrets }).fetch({ repository: repository.url, name: 'podinfo', credentials: 'team' }),
@@ -67,7 +65,10 @@ describe('credentials', () => {
 
   it('takes the rotated one when the one it knew is refused', async () => {
     const repository = await guarded(BASIC);
-    const secrets = chartSecrets({ team: 'ci:hunter2' }, { team: 'ci:old' });
+    const secrets = chartSecrets(
+      { team: aCredential('ci:hunter2', repository) },
+      { team: aCredential('ci:old', repository) },
+    );
 
     const chart = await world
       .aHost({ secrets })
@@ -111,11 +112,13 @@ describe('credentials', () => {
   it.each([
     'hunter2',
     '"hunter2:x"',
-    ':hunter2',
+    'ci:hunter2',
     '{}',
     'null',
-    '{"token":""}',
-    '{"username":"a:b","password":"hunter2"}',
+    '{"token":"","hosts":["charts.test"]}',
+    '{"username":"a:b","password":"hunter2","hosts":["charts.test"]}',
+    '{"username":"a","password":"hunter2"}',
+    '{"username":"a","password":"hunter2","hosts":[]}',
     '{"username":"a","password":"hunter2","hosts":"charts.test"}',
     '{"username":"a","password":"hunter2"',
   ])('rejects a secret of another shape without telling it: %s', async (value) => {
@@ -139,7 +142,7 @@ describe('credentials', () => {
     const repository = await world.serve((_, response) => response.end(listed));
 
     await world
-      .aHost({ secrets: chartSecrets({ team: 'ci:hunter2' }) })
+      .aHost({ secrets: chartSecrets({ team: aCredential('ci:hunter2', repository) }) })
       .fetch({ repository: repository.url, name: 'podinfo', credentials: 'team' });
 
     expect(repository.requests.map(({ headers }) => headers.authorization)).toEqual([BASIC]);
@@ -152,7 +155,7 @@ describe('credentials', () => {
     const repository = await world.serve((_, response) => response.end(listed));
 
     const fetched = world
-      .aHost({ secrets: chartSecrets({ team: 'ci:hunter2' }) })
+      .aHost({ secrets: chartSecrets({ team: aCredential('ci:hunter2', repository) }) })
       .fetch({ repository: repository.url, name: 'podinfo', credentials: 'team' });
 
     await expect(fetched).rejects.toMatchObject({
@@ -172,7 +175,7 @@ describe('redirects', () => {
     );
 
     const chart = await world
-      .aHost({ secrets: chartSecrets({ team: 'ci:hunter2' }) })
+      .aHost({ secrets: chartSecrets({ team: aCredential('ci:hunter2', repository) }) })
       .fetch({ repository: repository.url, name: 'podinfo', credentials: 'team' });
 
     expect(chart.version).toBe('1.2.3');
@@ -189,7 +192,7 @@ describe('redirects', () => {
     });
 
     const chart = await world
-      .aHost({ secrets: chartSecrets({ team: 'ci:hunter2' }) })
+      .aHost({ secrets: chartSecrets({ team: aCredential('ci:hunter2', repository) }) })
       .fetch({ repository: `${repository.url}/old`, name: 'podinfo', credentials: 'team' });
 
     expect(chart.version).toBe('1.2.3');

@@ -4,7 +4,14 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { tools, whySkipped as whyNoTools } from '../render/tools-for-tests.ts';
-import { chartSecrets, chartWorld, digestOf, failureOf, type ChartWorld } from './chart-world.ts';
+import {
+  aCredential,
+  chartSecrets,
+  chartWorld,
+  digestOf,
+  failureOf,
+  type ChartWorld,
+} from './chart-world.ts';
 
 const run = promisify(execFile);
 
@@ -249,7 +256,10 @@ withRegistry(`a real registry${whySkipped}`, () => {
     const account = { user: 'ci', password: 'right' };
     const guarded = await startRegistry(account);
     await push(guarded, { name: 'app', version: '1.0.0' }, account);
-    const secrets = chartSecrets({ good: 'ci:right', bad: 'ci:wrong' });
+    const secrets = chartSecrets({
+      good: aCredential('ci:right', guarded),
+      bad: aCredential('ci:wrong', guarded),
+    });
     const host = hostFor(guarded, { secrets });
 
     const chart = await host.fetch(of(guarded, { version: '^1', credentials: 'good' }));

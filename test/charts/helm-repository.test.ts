@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import {
+  aCredential,
   aChart,
   allOf,
   chartSecrets,
@@ -173,7 +174,7 @@ describe('the index', () => {
       if (request.headers.authorization === undefined) return response.writeHead(401).end();
       response.writeHead(200, { etag: '"one"' }).end(index);
     });
-    const host = world.aHost({ secrets: chartSecrets({ team: 'a:b' }) });
+    const host = world.aHost({ secrets: chartSecrets({ team: aCredential('a:b', repository) }) });
 
     await host.fetch(of(repository, { credentials: 'team' }));
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
+  aCredential,
   aChart,
   allOf,
   chartSecrets,
@@ -208,7 +209,7 @@ describe('a chart of a registry', () => {
       );
 
       const chart = await world
-        .aHost({ secrets: chartSecrets({ team: 'ci:hunter2' }) })
+        .aHost({ secrets: chartSecrets({ team: aCredential('ci:hunter2', repository) }) })
         .fetch({ repository: repository.url, name: 'podinfo', credentials: 'team' });
 
       expect(chart.digest).toBe(digestOf(archive));
@@ -409,7 +410,7 @@ describe('what a registry answers', () => {
     });
 
     const chart = await world
-      .aHost({ secrets: chartSecrets({ team: 'ci:hunter2' }) })
+      .aHost({ secrets: chartSecrets({ team: aCredential('ci:hunter2', registry) }) })
       .fetch(of(registry, { version: '1.2.3', credentials: 'team' }));
 
     expect(chart.version).toBe('1.2.3');
@@ -439,7 +440,7 @@ describe('the tokens of a registry', () => {
   it('are fetched for its challenge, anonymously or with the credential, and kept', async () => {
     const { registry, tokens } = await guarded();
     const anonymous = world.aHost();
-    const known = world.aHost({ secrets: chartSecrets({ team: 'ci:hunter2' }) });
+    const known = world.aHost({ secrets: chartSecrets({ team: aCredential('ci:hunter2', registry) }) });
 
     await anonymous.fetch(of(registry, { version: '1.2.3' }));
     await anonymous.fetch(of(registry, { version: '1.2.3' }));
@@ -507,7 +508,7 @@ describe('the tokens of a registry', () => {
     [503, 'chart-unreachable'],
   ])('rejects the status %d of their service', async (status, code) => {
     const { registry } = await guarded({ tokenAnswer: (_, response) => response.writeHead(status).end() });
-    const secrets = chartSecrets({ team: 'ci:hunter2' });
+    const secrets = chartSecrets({ team: aCredential('ci:hunter2', registry) });
 
     const error = await failureOf(
       world.aHost({ secrets }).fetch(of(registry, { version: '1.2.3', credentials: 'team' })),
@@ -536,7 +537,10 @@ describe('the tokens of a registry', () => {
           ? response.end('{"token":"t-0123456789"}')
           : response.writeHead(401).end(),
     });
-    const secrets = chartSecrets({ team: 'ci:hunter2' }, { team: 'ci:old' });
+    const secrets = chartSecrets(
+      { team: aCredential('ci:hunter2', registry) },
+      { team: aCredential('ci:old', registry) },
+    );
 
     const chart = await world
       .aHost({ secrets })
@@ -639,7 +643,7 @@ describe('Amazon ECR', () => {
   it('takes a secret instead where one is named', async () => {
     const { registry } = await ecr();
     const host = world.aHost({
-      secrets: chartSecrets({ team: 'AWS:hunter2' }),
+      secrets: chartSecrets({ team: aCredential('AWS:hunter2', registry) }),
       getEcrToken: () => Promise.reject(new Error('asked')),
     });
 

@@ -52,14 +52,37 @@ describe('secrets through the command line', () => {
   });
 
   it.each([
-    'bot:pass:word',
-    '{"username": "bot", "password": "x"}',
-    '{"token": "x", "hosts": ["a.example"]}',
-  ])('stores the credential %s of a chart repository', async (credential) => {
-    const ended = await cli.runWith(credential, 'secret', 'set', 'chart', 'acme');
+    [
+      'bot:pass:word',
+      ['--host', 'a.example'],
+      { username: 'bot', password: 'pass:word', hosts: ['a.example'] },
+    ],
+    [
+      '{"username": "bot", "password": "x"}',
+      ['--host', 'a.example', '--host', 'b.example:5000'],
+      { username: 'bot', password: 'x', hosts: ['a.example', 'b.example:5000'] },
+    ],
+    ['{"token": "x", "hosts": ["a.example"]}', [], { token: 'x', hosts: ['a.example'] }],
+  ])(
+    'stores the credential %s of a chart repository, with its hosts',
+    async (credential, options, stored) => {
+      const ended = await cli.runWith(credential, 'secret', 'set', 'chart', 'acme', ...options);
 
-    expect(ended.code).toBe(0);
-    expect(cli.secrets.get('chart/acme')).toBe(credential);
+      expect(ended.code).toBe(0);
+      expect(JSON.parse(cli.secrets.get('chart/acme') ?? '')).toEqual(stored);
+    },
+  );
+
+  it.each([
+    ['chart', 'without a host', 'bot:pass', []],
+    ['chart', 'for what is no host', 'bot:pass', ['--host', 'https://a.example']],
+    ['values', 'with a host', 'x', ['--host', 'a.example']],
+  ])('refuses a secret of the role %s %s', async (role, _what, value, options) => {
+    const ended = await cli.runWith(value, 'secret', 'set', role, 'acme', ...options);
+
+    expect(ended.code).toBe(1);
+    expect(ended.err).toContain('host');
+    expect(cli.secrets.size).toBe(0);
   });
 
   it.each([
