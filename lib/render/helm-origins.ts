@@ -46,7 +46,8 @@ export function chartOrigins(context: Context, directory: string): (comment: str
   };
   return (comment) => {
     // An author may write one that names something else; those of empty documents before this one come last.
-    for (const [, source = ''] of comment.matchAll(/^ ?Source: (.{1,4096})$/gm).take(MAX_SOURCES)) {
+    const sources = [...comment.matchAll(/^ ?Source: (.{1,4096})$/gm)].slice(0, MAX_SOURCES);
+    for (const [, source = ''] of sources) {
       const place = placeOf(source.trim());
       if (place !== undefined) return place;
     }
