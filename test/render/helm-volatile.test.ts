@@ -1,3 +1,4 @@
+import type { Manifest } from '../../lib/model/resource.ts';
 import { rendersToCompare, withOtherDice } from '../../lib/render/helm-dice.ts';
 import { messageOf, renderCommit, withHelm, type Files } from './charts.ts';
 import { configMap, namesOf } from './rendering.ts';
@@ -20,6 +21,11 @@ async function volatileOf(files: Files) {
     volatile.map((pointer) => `${object.metadata.name} ${pointer}`),
   );
   return { found, warnings };
+}
+
+function stringDataOf(manifest: Manifest | undefined): { readonly password: string } {
+  if (manifest === undefined) throw new Error('there is no object');
+  return manifest.object['stringData'] as { readonly password: string };
 }
 
 const DRAWN = [
@@ -88,7 +94,7 @@ withTools(`a chart that throws dice${whySkipped}`, () => {
       ),
       expect.stringMatching(/^Deployment db: \/metadata\/annotations\/checksum, \/spec\/list\/1\/x come out/),
     ]);
-    const drawn = (manifests[0]?.object['stringData'] as { readonly password: string }).password;
+    const { password: drawn } = stringDataOf(manifests[0]);
     expect(drawn).toHaveLength(20);
     expect(warnings.join()).not.toContain(drawn);
   });
