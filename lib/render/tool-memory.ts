@@ -17,7 +17,7 @@ export function watchMemory(
   const timer = setInterval(() => {
     if (reading) return;
     reading = true;
-    residentBytes(pid)
+    void residentBytes(pid)
       .then((bytes) => {
         if (bytes > maxBytes) exceeded();
       })
