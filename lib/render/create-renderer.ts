@@ -25,7 +25,7 @@ import type { ToolPaths } from './tools.ts';
 import { indexTree } from './tree-index.ts';
 
 /** Counts up when the same files come to other manifests; it is part of every input closure. */
-const RENDER_FORMAT = 1;
+const RENDER_FORMAT = 2;
 
 /** Longest first. One render must not push out of memory what others are to keep out of logs, too. */
 const MAX_TOLD = 1_000;

@@ -158,7 +158,7 @@ describe('a plain directory', () => {
   });
 
   it('has a version that tells the tools and the format', () => {
-    expect(aRenderer().version).toBe('render-1+none');
+    expect(aRenderer().version).toBe('render-2+none');
   });
 });
 
