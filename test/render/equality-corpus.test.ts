@@ -22,6 +22,7 @@ function whyNotCompared({ directory, repository, application, elsewhere }: Case)
   if (render.kustomize !== undefined) return 'options on top of a kustomization';
   if (render.helm?.valuesFrom !== undefined) return 'values from elsewhere';
   if (render.helm?.postRender !== undefined) return 'patches over a chart';
+  if (render.plain !== undefined) return 'plain';
   return toolOf(join(repository, path)) === undefined ? 'plain' : undefined;
 }
 
