@@ -9,6 +9,8 @@ import { measureNewObjects, measureOneChange } from './measure-reconcile.ts';
 import { measureScan } from './measure-scan.ts';
 import { measureUntouchedTargets } from './measure-untouched.ts';
 import type { Measurement } from './measure.ts';
+import { measureRenderChart, measureRenderKustomize, measureRenderPlain } from './render-documents.ts';
+import { measureRenderRepository, measureRenderUnchanged } from './render-repository.ts';
 
 /**
  * `npm run bench [-- NAME...]`: every measurement beside its peer, in the same run, as Markdown on standard output.
@@ -29,7 +31,16 @@ async function main(names: readonly string[]): Promise<number> {
             measureScan(cluster),
             measureMemory(cluster, kubeconfig),
           ];
-    const all = [...onCluster, measureBundles(), measureFlood()];
+    const all = [
+      ...onCluster,
+      measureRenderPlain(),
+      measureRenderKustomize(),
+      measureRenderChart(),
+      measureRenderRepository(),
+      measureRenderUnchanged(),
+      measureBundles(),
+      measureFlood(),
+    ];
     const unknown = names.filter((name) => !all.some((each) => each.name === name));
     if (unknown.length > 0) {
       console.error(`unknown: ${unknown.join(', ')}; there are ${all.map(({ name }) => name).join(', ')}`);
@@ -70,6 +81,7 @@ function machine(cluster: BenchCluster | undefined): string {
     `${processors.length} × ${model}, ${gigabytes} GB, ${platform()} ${arch()}`,
     `Node ${process.versions.node}`,
     `kubectl ${LAYER_BINARIES.kubectl.version}`,
+    `helm ${LAYER_BINARIES.helm.version}`,
     ...(cluster === undefined
       ? []
       : [`Kubernetes ${cluster.serverVersion} with its etcd on the same machine`]),
