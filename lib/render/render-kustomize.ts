@@ -1,10 +1,12 @@
 import { join, posix } from 'node:path';
 
 import type { Application } from '../model/application.ts';
+import { HoldfastError } from '../model/errors.ts';
 import type { Manifest } from '../model/resource.ts';
 import type { RenderLimits } from './limits.ts';
 import { decodeText, parseManifests } from './parse-manifests.ts';
 import type { ParseOptions } from './parse-manifests.ts';
+import { parseYaml } from './parse-yaml.ts';
 import type { PreparedInputs } from './prepare-inputs.ts';
 import { materialise, withPrivateDirectory } from './private-directory.ts';
 import { renderFaultsError } from './render-faults.ts';
@@ -32,9 +34,31 @@ export async function renderKustomize(
   application: Application,
 ): Promise<readonly Manifest[]> {
   const path = posix.normalize(application.path || '.').replace(/(.)\/$/, '$1');
-  const output = await runKustomize(context, { path, files: prepared.files, secrets: prepared.secrets });
+  const { files, secrets } = prepared;
+  const output = await runKustomize(context, { path, files, secrets }).catch((error: unknown) => {
+    throw repeatedKeys(error, prepared, context.limits) ?? error;
+  });
   return parseOutput(output, path, { ...context.limits, drafts: hasVariables(application) });
 }
+
+/** kustomize says of a key that stands twice in which line it does, and not in which file. */
+function repeatedKeys(
+  error: unknown,
+  { walked, files }: PreparedInputs,
+  limits: RenderLimits,
+): HoldfastError | undefined {
+  if (!(error instanceof HoldfastError) || !/ already defined at line \d/.test(error.message))
+    return undefined;
+  const faults = [...walked.roles].flatMap(([file, roles]) => {
+    const text = roles.has('yaml') || roles.has('manifest') ? decodeText(files.get(file) ?? NO_BYTES) : '';
+    return parseYaml(text ?? '', { limits }).flatMap((document) =>
+      document.ok ? [] : [{ origin: { file, line: document.line }, message: document.message }],
+    );
+  });
+  return faults.length === 0 ? undefined : renderFaultsError(faults);
+}
+
+const NO_BYTES = new Uint8Array();
 
 export interface KustomizeRun {
   /** Of the directory with the kustomization. */
