@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { s3ArtefactStore } from '../artefact/s3-artefact-store.ts';
 import { createChartHost } from '../charts/create-chart-host.ts';
+import { recentCharts } from '../charts/recent-charts.ts';
 import { createConnector } from '../cluster/create-connector.ts';
 import { awsSts } from '../cluster/eks-sts.ts';
 import { createEksTokenSource } from '../cluster/eks-token-source.ts';
@@ -63,11 +64,13 @@ export async function composeReconcile(
   const renders = join(temporaryDirectory, 'renders');
   mkdirSync(renders, { recursive: true, mode: 0o700 });
   const git = createGitHost({ secrets, cacheDirectory: join(temporaryDirectory, 'git') });
-  const charts = createChartHost({
-    secrets,
-    cacheDirectory: join(temporaryDirectory, 'charts'),
-    allowedOrigins: parts.elsewhere?.chartOrigins ?? [],
-  });
+  const charts = recentCharts(
+    createChartHost({
+      secrets,
+      cacheDirectory: join(temporaryDirectory, 'charts'),
+      allowedOrigins: parts.elsewhere?.chartOrigins ?? [],
+    }),
+  );
   const sts = awsSts();
   const onSecret = (value: string): void => redactor.register(value);
   const eksTokens = createEksTokenSource({ sts, onSecret });
