@@ -181,7 +181,11 @@ export const renderSchema = z
     tool: z.optional(
       z
         .enum(['auto', 'plain', 'kustomize', 'helm'])
-        .check(z.describe('Default auto: kustomize or helm where their files lie at the path, else plain.')),
+        .check(
+          z.describe(
+            'Default auto: the tool whose options are given; else kustomize or helm where their files lie at the path, else plain.',
+          ),
+        ),
     ),
     releaseName: z.optional(
       text(
