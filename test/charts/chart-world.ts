@@ -170,13 +170,13 @@ export function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()));
 }
 
-/** Secrets of the role chart; `stale` is what a get without `fresh` still gives. */
 /** A secret of the role `chart`, for one server: `user:password`, and where alone it is sent. */
 export function aCredential(account: string, server: { readonly host: string }): string {
   const [username, password] = account.split(':');
   return JSON.stringify({ username, password, hosts: [server.host] });
 }
 
+/** Secrets of the role chart; `stale` is what a get without `fresh` still gives. */
 export function chartSecrets(
   current: Readonly<Record<string, string>>,
   stale: Readonly<Record<string, string>> = {},
