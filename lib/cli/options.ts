@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { UsageError } from './exit-codes.ts';
 
 /** @throws InvalidArgumentError, which commander shows with the option's name */
 export function parseSeconds(text: string): number {
@@ -29,4 +30,30 @@ export function parseCount(text: string): number {
     throw new InvalidArgumentError('Expected a number between 1 and 9999.');
   }
   return count;
+}
+
+/** `--from KIND/[NAMESPACE/]NAME=FILE`: what stands for a value that the function finds elsewhere. */
+export interface LocalValue {
+  readonly kind: 'SecretsManager' | 'ConfigMap' | 'Secret';
+  readonly namespace?: string;
+  readonly name: string;
+  readonly file: string;
+}
+
+const FORM =
+  'expected SecretsManager/NAME=FILE, ConfigMap/[NAMESPACE/]NAME=FILE or Secret/[NAMESPACE/]NAME=FILE';
+
+/** @throws UsageError */
+export function parseLocalValue(text: string): LocalValue {
+  const equals = text.indexOf('=');
+  const [kind, ...names] = text.slice(0, Math.max(0, equals)).split('/');
+  const file = text.slice(equals + 1);
+  const [first = '', second] = names;
+  const isOne = names.length === 1 || (names.length === 2 && kind !== 'SecretsManager');
+  const isKind = kind === 'SecretsManager' || kind === 'ConfigMap' || kind === 'Secret';
+  if (!isKind || !isOne || names.includes('') || file === '') {
+    // What stands behind the equals sign may have been meant as the value itself.
+    throw new UsageError(`--from ${JSON.stringify(text.slice(0, Math.max(0, equals)))}: ${FORM}`);
+  }
+  return second === undefined ? { kind, name: first, file } : { kind, namespace: first, name: second, file };
 }

@@ -96,6 +96,11 @@ function namespaceManifest(input: PlanInput): Manifest | undefined {
   ) {
     return undefined;
   }
+  return namespaceToCreate(name);
+}
+
+/** What `createNamespace` applies where nobody else has made the namespace. It outlives the application. */
+export function namespaceToCreate(name: string): Manifest {
   return {
     object: {
       apiVersion: 'v1',

@@ -11,6 +11,7 @@ import { usesHelm } from '../render/uses-helm.ts';
 import type { SecretVersions } from '../secrets/secret-store.ts';
 import type { FileTree } from '../source/file-tree.ts';
 import { decryptionKey, neededValues, versionOfObject } from './external-refs.ts';
+import { contentOfObject, contentOfText } from './external-content.ts';
 import { ABSENT, capabilitiesOf, recordInputs } from './record-inputs.ts';
 
 export interface ReadInputsDeps {
@@ -32,7 +33,6 @@ export interface ReadInputsInput {
 export type OutsideInputs = Pick<RenderInput, 'values' | 'keys' | 'kubeVersion' | 'apiVersions'>;
 
 const CONCURRENCY = 4;
-const MAX_VALUE_BYTES = 1024 * 1024;
 
 interface Found {
   readonly content: ExternalContent;
@@ -92,8 +92,7 @@ async function readSecret(deps: ReadInputsDeps, { name }: ExternalValue): Promis
   const secret = await tryVersioned(deps, 'values', name);
   if (secret === undefined) return undefined;
   const { value, version } = secret;
-  assertSize(`secret ${name} of Secrets Manager`, Buffer.byteLength(value));
-  return { version, content: { text: value, entries: textsOf(value) ?? {}, secret: true } };
+  return { version, content: contentOfText(name, value) };
 }
 
 async function tryVersioned(deps: ReadInputsDeps, role: 'values' | 'decryption', name: string) {
@@ -105,51 +104,8 @@ async function tryVersioned(deps: ReadInputsDeps, role: 'values' | 'decryption',
   }
 }
 
-/** Of a JSON object of texts, and of nothing else. */
-function textsOf(text: string): Readonly<Record<string, string>> | undefined {
-  if (!text.trimStart().startsWith('{')) return undefined;
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return undefined;
-    const entries = Object.entries(parsed);
-    return entries.every((entry): entry is [string, string] => typeof entry[1] === 'string')
-      ? Object.fromEntries(entries)
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** What is not UTF-8 text is no value, and left out. */
 function readObject(object: LiveObject, key: string): Found {
-  const secret = object.kind === 'Secret';
-  const { data } = object as { readonly data?: unknown };
-  const entries: Record<string, string> = Object.create(null) as Record<string, string>;
-  let bytes = 0;
-  if (typeof data === 'object' && data !== null) {
-    for (const [name, value] of Object.entries(data)) {
-      if (typeof value !== 'string') continue;
-      const decoded = Buffer.from(value, secret ? 'base64' : 'utf8');
-      bytes += decoded.byteLength;
-      const text = textOf(decoded);
-      if (text !== undefined) entries[name] = text;
-    }
-  }
-  assertSize(key, bytes);
-  return { version: versionOfObject(object), content: { entries, secret } };
-}
-
-function textOf(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
-}
-
-function assertSize(what: string, bytes: number): void {
-  if (bytes <= MAX_VALUE_BYTES) return;
-  throw new HoldfastError('render-limit', `${what}: ${bytes} bytes of values, at most 1 MiB are read`);
+  return { version: versionOfObject(object), content: contentOfObject(object, key) };
 }
 
 function nameOf({ kind, name }: ExternalValue, namespace: string | undefined, kube?: KubeApi): string {

@@ -21,7 +21,7 @@ export interface CliWorld {
   json<T>(...argv: string[]): Promise<T>;
 }
 
-export function cliWorld(deps: ReconcileDeps): CliWorld {
+export function cliWorld(deps: ReconcileDeps, env: CliIo['env'] = {}): CliWorld {
   const secrets = new Map<string, string>();
   const runWith = async (stdin: string, ...argv: string[]): Promise<Ended> => {
     let out = '';
@@ -34,7 +34,7 @@ export function cliWorld(deps: ReconcileDeps): CliWorld {
         err += text;
       },
       readStdin: async () => stdin,
-      env: {},
+      env,
       colours: false,
       now: () => deps.clock.now(),
       stop: new AbortController().signal,
