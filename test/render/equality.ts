@@ -116,6 +116,6 @@ function sortKeys(value: Json): Json {
   return Object.fromEntries(
     Object.entries(value)
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, inner]) => [key, sortKeys(inner as Json)]),
+      .map(([key, inner]) => [key, sortKeys(inner)]),
   );
 }

@@ -24,7 +24,7 @@ export function collectVariables(
   values: ExternalContents = new Map(),
 ): ReadonlyMap<string, Variable> {
   const variables = new Map<string, Variable>();
-  const { from = [], variables: own = {} } = application.render.substitute ?? { variables: {} };
+  const { from = [], variables: own } = application.render.substitute ?? { variables: {} };
   for (const [index, source] of from.entries()) {
     const where = `spec.substitute.from[${index}]`;
     const content = values.get(externalKey(source, application));
