@@ -5,7 +5,7 @@ export interface RenderLimits {
   readonly maxTotalBytes: number;
   /** Nesting of one YAML document. The deepest published CRDs reach about 60. */
   readonly maxDepth: number;
-  /** What aliases of one document may add: characters of text, plus 16 for every node. */
+  /** What aliases of one file may add: characters of text, plus 16 for every node. All files together: 16 times that. */
   readonly maxAliasWeight: number;
   readonly maxManifests: number;
   readonly toolTimeoutMs: number;

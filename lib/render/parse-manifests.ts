@@ -3,6 +3,7 @@ import type { RenderLimits } from './limits.ts';
 import { parseYaml } from './parse-yaml.ts';
 import type { YamlDocument } from './parse-yaml.ts';
 import { describeJson } from './read-events.ts';
+import type { AliasBudget } from './read-events.ts';
 import type { RenderFault } from './render-faults.ts';
 
 export interface ParsedManifests {
@@ -11,6 +12,8 @@ export interface ParsedManifests {
 }
 
 export interface ParseOptions extends Pick<RenderLimits, 'maxDepth' | 'maxAliasWeight'> {
+  /** Shared by the texts of one render. */
+  readonly aliases?: AliasBudget;
   /**
    * Variables are still to be substituted: what an identity may look like is not checked, because `${NAME}` may stand
    * there. Whoever substitutes checks it afterwards with `manifestFault`.
@@ -28,7 +31,9 @@ export type OriginOf = (document: { readonly line: number; readonly comment: str
 export function parseManifests(text: string, originOf: OriginOf, options: ParseOptions): ParsedManifests {
   const manifests: Manifest[] = [];
   const faults: RenderFault[] = [];
-  for (const document of parseYaml(text, { limits: options })) {
+  const { aliases } = options;
+  const reading = { limits: options, ...(aliases === undefined ? {} : { aliases }) };
+  for (const document of parseYaml(text, reading)) {
     if (!document.ok) {
       faults.push({ origin: originOf(document), message: document.message });
       continue;
@@ -86,11 +91,19 @@ interface FlatItem {
 function flatten(value: Json, line: number, itemLines: readonly number[], where = ''): readonly FlatItem[] {
   if (!isList(value)) return [{ value, line, where }];
   const list = value;
+  // Millions of empty ones fit into a file; one fault says as much as millions.
+  if (isTooLong(list)) return [{ value, line, where }];
   const items = (list.items ?? []) as readonly Json[];
   return items.flatMap((item, index) => {
     const at = `${where === '' ? '' : `${where}.`}items[${index}]`;
     return flatten(withKindOf(list, item), itemLines[index] ?? line, [], at);
   });
+}
+
+const MAX_ITEMS = 100_000;
+
+function isTooLong(list: JsonObject): boolean {
+  return Array.isArray(list.items) && list.items.length > MAX_ITEMS;
 }
 
 /** `v1 List`, and typed lists such as ConfigMapList; not a custom resource that is merely called …List and has a name. */
@@ -125,6 +138,7 @@ export function manifestFault(value: Json): string | undefined {
 }
 
 function missingFault(value: Json): string | undefined {
+  if (isList(value) && isTooLong(value)) return `more than ${MAX_ITEMS} items in one list: split it`;
   if (!isObject(value)) return `expected a Kubernetes object, got ${describeJson(value)}`;
   const { apiVersion, kind, metadata } = value;
   const missing = [

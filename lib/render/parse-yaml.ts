@@ -3,7 +3,7 @@ import type { Event } from 'js-yaml';
 
 import type { Json } from '../model/resource.ts';
 import { EventReader, YamlRefusal } from './read-events.ts';
-import type { YamlOptions } from './read-events.ts';
+import type { AliasBudget, YamlOptions } from './read-events.ts';
 
 export interface YamlDocument {
   readonly value: Json;
@@ -33,9 +33,15 @@ type Parsed = ({ readonly ok: true } & YamlDocument) | ({ readonly ok: false } &
  * events keep offsets, bound nesting, and are several times faster than a syntax tree. What they mean is decided here.)
  */
 export function parseYaml(text: string, options: YamlOptions): readonly Parsed[] {
+  const chunks = splitDocuments(text);
+  if (chunks.length > MAX_DOCUMENTS) {
+    const message = `more than ${MAX_DOCUMENTS} documents: split the file`;
+    return [{ ok: false, line: 1, message, comment: '' }];
+  }
+  const aliases = { weight: 0, most: options.limits.maxAliasWeight };
   let above = '';
-  return splitDocuments(text).flatMap((chunk): readonly Parsed[] => {
-    const documents = parseChunk(chunk, options);
+  return chunks.flatMap((chunk): readonly Parsed[] => {
+    const documents = parseChunk(chunk, aliases, options);
     const head = leadingComments(chunk.body);
     const [first, ...others] = documents;
     const comment = above === '' ? undefined : `${first?.comment ?? head}\n${above}`;
@@ -49,14 +55,18 @@ interface Chunk {
   readonly firstLine: number;
 }
 
-function parseChunk({ body, firstLine }: Chunk, options: YamlOptions): readonly Parsed[] {
+function parseChunk(
+  { body, firstLine }: Chunk,
+  aliases: AliasBudget,
+  options: YamlOptions,
+): readonly Parsed[] {
   const lineAt = lineCounter(body, firstLine);
   const fault = (offset: number, message: string): readonly Parsed[] => [
     { ok: false, line: lineAt(offset), message, comment: leadingComments(body) },
   ];
   try {
     const events = parseEvents(body, { maxDepth: options.limits.maxDepth });
-    return readDocuments(body, events, options, lineAt);
+    return readDocuments({ body, events, aliases }, options, lineAt);
   } catch (error) {
     if (error instanceof YamlRefusal) return fault(error.offset, error.message);
     if (!(error instanceof YAMLException)) throw error;
@@ -70,19 +80,30 @@ function lineCounter(body: string, firstLine: number): (offset: number) => numbe
   const last = Math.max(0, body.trimEnd().length - 1);
   let at = 0;
   let line = firstLine;
+  let next = endOfLine(body, 0);
   return (offset) => {
     const end = Math.min(offset, last);
     if (end < at) {
       at = 0;
       line = firstLine;
+      next = endOfLine(body, 0);
     }
-    for (let next = body.indexOf('\n', at); next >= 0 && next < end; next = body.indexOf('\n', at)) {
+    // The end is kept: a long line would be searched for it once for each of its values.
+    for (; next < end; next = endOfLine(body, at)) {
       line += 1;
       at = next + 1;
     }
     return line;
   };
 }
+
+function endOfLine(body: string, from: number): number {
+  const found = body.indexOf('\n', from);
+  return found < 0 ? body.length : found;
+}
+
+/** More than any render may come to; each costs far more than its three dashes. */
+const MAX_DOCUMENTS = 100_000;
 
 /**
  * Splits where Kubernetes does, at lines that begin with `---`, which YAML allows nowhere else. Without it an unclosed
@@ -91,7 +112,7 @@ function lineCounter(body: string, firstLine: number): (offset: number) => numbe
 function splitDocuments(text: string): readonly Chunk[] {
   const starts = [0];
   for (const match of text.matchAll(/(?<=^|\n)---(?=[ \t\r\n]|$)/g))
-    if (match.index > 0) starts.push(match.index);
+    if (match.index > 0 && starts.push(match.index) > MAX_DOCUMENTS) break;
   const chunks: Chunk[] = [];
   let firstLine = 1;
   let directives = '';
@@ -108,16 +129,21 @@ function splitDocuments(text: string): readonly Chunk[] {
   return chunks;
 }
 
+interface Events {
+  readonly body: string;
+  readonly events: readonly Event[];
+  readonly aliases: AliasBudget;
+}
+
 function readDocuments(
-  body: string,
-  events: readonly Event[],
+  { body, events, aliases }: Events,
   options: YamlOptions,
   lineAt: (offset: number) => number,
 ): readonly Parsed[] {
   const documents: Parsed[] = [];
   let previous = 0;
   for (let at = 0; at < events.length; ) {
-    const reader = new EventReader(body, events, at + 1, options);
+    const reader = new EventReader(body, events, at + 1, options, aliases);
     const start = reader.offset;
     const empty = reader.isEmpty();
     const { value } = reader.read(0);

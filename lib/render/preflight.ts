@@ -3,12 +3,15 @@ import type { Json } from '../model/resource.ts';
 import type { RenderLimits } from './limits.ts';
 import { decodeText, isObject } from './parse-manifests.ts';
 import { parseYaml } from './parse-yaml.ts';
+import type { AliasBudget } from './read-events.ts';
 import type { TreeIndex } from './tree-index.ts';
 
 /** What the checks of a tool's inputs read, and within which limits. They are stricter than the tools. */
 export interface PreflightContext {
   readonly tree: TreeIndex;
   readonly limits: RenderLimits;
+  /** What the files may spend together. @default each by itself */
+  readonly aliases?: AliasBudget;
 }
 
 export function refused(file: string, where: string, why: string): HoldfastError {
@@ -36,12 +39,12 @@ export function parseInputText(
   path: string,
   options: { readonly uniqueKeys?: boolean } = {},
 ): readonly Json[] {
-  return parseYaml(text, { limits: context.limits, uniqueKeys: options.uniqueKeys ?? false }).map(
-    (document) => {
-      if (!document.ok) throw refused(path, `line ${document.line}`, document.message);
-      return document.value;
-    },
-  );
+  const { limits, aliases } = context;
+  const reading = { limits, uniqueKeys: options.uniqueKeys ?? false };
+  return parseYaml(text, aliases === undefined ? reading : { ...reading, aliases }).map((document) => {
+    if (!document.ok) throw refused(path, `line ${document.line}`, document.message);
+    return document.value;
+  });
 }
 
 /** Texts of a Secret that nobody may see: as written, and decoded. Short ones would blank out ordinary words. */

@@ -10,6 +10,7 @@ import { decodeText, parseManifests } from './parse-manifests.ts';
 import type { ParseOptions } from './parse-manifests.ts';
 import { isWorthHiding, parseInput, parseInputText, secretTexts, valuesSecrets } from './preflight.ts';
 import type { PreflightContext } from './preflight.ts';
+import { aliasBudget } from './read-events.ts';
 import { renderFaultsError } from './render-faults.ts';
 import type { RenderFault } from './render-faults.ts';
 import { hasVariables } from './substitute/substitute-manifests.ts';
@@ -53,7 +54,10 @@ export async function prepareInputs(
   const secrets =
     walked.tool === 'plain'
       ? []
-      : checkInputs({ tree, limits }, walked, { ...limits, drafts: hasVariables(application) });
+      : checkInputs({ tree, limits, aliases: aliasBudget(limits) }, walked, {
+          ...limits,
+          drafts: hasVariables(application),
+        });
   const seen = new Map(paths.map((path) => [path, { path, content: tree.read(path) }] as const));
   for (const { path, content } of walked.replacements) {
     seen.set(path, { path, content: typeof content === 'string' ? Buffer.from(content) : content });

@@ -9,6 +9,19 @@ export interface YamlOptions {
   readonly limits: Pick<RenderLimits, 'maxDepth' | 'maxAliasWeight'>;
   /** Default true. Helm and kustomize take the last of two equal keys; manifests may not have any. */
   readonly uniqueKeys?: boolean;
+  /** Spent by several texts together, on top of what each of them may spend. */
+  readonly aliases?: AliasBudget;
+}
+
+/** What aliases add, in the unit of maxAliasWeight. */
+export interface AliasBudget {
+  weight: number;
+  readonly most: number;
+}
+
+/** For all texts of one render: whoever stores or compares what was rendered writes every alias out. */
+export function aliasBudget(limits: Pick<RenderLimits, 'maxAliasWeight'>): AliasBudget {
+  return { weight: 0, most: limits.maxAliasWeight * 16 };
 }
 
 /** Something that is YAML and yet refused; the message never quotes a value. */
@@ -39,7 +52,7 @@ export class EventReader {
   readonly #events: readonly Event[];
   readonly #options: YamlOptions;
   readonly #anchors = new Map<string, Read | 'open'>();
-  #aliasWeight = 0;
+  readonly #budgets: readonly AliasBudget[];
   #seen = 0;
   /** Of the next event. */
   at: number;
@@ -47,11 +60,19 @@ export class EventReader {
   /** Where the items of a top-level `items` begin. */
   readonly itemOffsets: number[] = [];
 
-  constructor(body: string, events: readonly Event[], at: number, options: YamlOptions) {
+  constructor(
+    body: string,
+    events: readonly Event[],
+    at: number,
+    options: YamlOptions,
+    /** Of the text that the document is part of. */
+    spent: AliasBudget,
+  ) {
     this.#body = body;
     this.#events = events;
     this.at = at;
     this.#options = options;
+    this.#budgets = options.aliases === undefined ? [spent] : [spent, options.aliases];
   }
 
   /** Where the next event stands; one without a place (an empty value) takes that of the next, or of the last seen. */
@@ -131,8 +152,8 @@ export class EventReader {
       throw new YamlRefusal(event.anchorStart, `alias *${name} has no anchor before it`);
     if (target === 'open')
       throw new YamlRefusal(event.anchorStart, `alias *${name} lies inside its own anchor`);
-    this.#aliasWeight += target.weight;
-    if (this.#aliasWeight > this.#options.limits.maxAliasWeight) {
+    for (const budget of this.#budgets) budget.weight += target.weight;
+    if (this.#budgets.some(({ weight, most }) => weight > most)) {
       throw new YamlRefusal(
         event.anchorStart,
         'aliases expand to more than is allowed: write the content out, or use fewer of them',

@@ -54,6 +54,7 @@ export async function fetchChart(
   }
   try {
     const chart = await charts.fetch(request);
+    walk.countUnpacked(chart.files);
     walk.mount(path, chart.digest, fileTreeReader(chart.files));
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;

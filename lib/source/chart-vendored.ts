@@ -1,10 +1,11 @@
 import { posix } from 'node:path';
 import { DEFAULT_CHART_LIMITS } from '../charts/chart-limits.ts';
 import { unpackChart } from '../charts/unpack-chart.ts';
+import { HoldfastError } from '../model/errors.ts';
 import { sha256 } from '../model/ids.ts';
 import { readMapping } from './chart-dependencies.ts';
 import { EXTERNAL_DIRECTORY, type ClosureWalk } from './closure-walk.ts';
-import { fileTreeReader } from './file-tree.ts';
+import { fileTreeReader, type FileTree } from './file-tree.ts';
 
 /** The charts that lie under the charts/ of another one. */
 export interface Vendored {
@@ -80,7 +81,17 @@ async function unpackedArchives(
     if (walk.isMounted(from)) continue;
     const bytes = await walk.readBlob(oid);
     const chart = await unpackChart(Buffer.from(bytes), DEFAULT_CHART_LIMITS, archive);
+    count(walk, chart.files, archive);
     walk.mount(from, `sha256:${sha256(bytes)}`, fileTreeReader(chart.files));
   }
   return found;
+}
+
+function count(walk: ClosureWalk, files: FileTree, archive: string): void {
+  try {
+    walk.countUnpacked(files);
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    throw new HoldfastError(error.code, `${archive}: ${error.message}`, { details: error.details });
+  }
 }

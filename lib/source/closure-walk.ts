@@ -4,6 +4,7 @@ import type { ClosureEntry } from './closure.ts';
 import type { ChartHost } from '../charts/chart-host.ts';
 import { DEFAULT_RENDER_LIMITS } from '../render/limits.ts';
 import { parseYaml } from '../render/parse-yaml.ts';
+import type { FileTree } from './file-tree.ts';
 import type { CommitReader, TreeEntry } from './git-repository.ts';
 import { ignoreFilter } from './ignore-filter.ts';
 import { mountedReaders } from './mounted-readers.ts';
@@ -12,6 +13,8 @@ import { renderRefused } from './repository-path.ts';
 export interface ClosureLimits {
   /** Files that a render reads. Default 20,000, as the renderer takes. */
   readonly maxFiles?: number;
+  /** Of all charts that come in archives together, unpacked. Default 200 MiB. */
+  readonly maxUnpackedBytes?: number;
 }
 
 /** What a file is to the tool that reads it; decides how the renderer checks it before the tool starts. */
@@ -62,6 +65,11 @@ export interface ClosureWalk {
   readonly isArtefact: boolean;
   /** Puts what was fetched under a path in EXTERNAL_DIRECTORY; `label` says what it is, by digest or commit. */
   mount(path: string, label: string, reader: TreeReader): void;
+  /**
+   * Counts what a chart takes that is held in memory as a whole.
+   * @throws HoldfastError `chart-too-large` when all of them together take too much
+   */
+  countUnpacked(files: FileTree): void;
   isMounted(path: string): boolean;
   addInline(input: InlineInput): void;
   replaceFile(replacement: Replacement): void;
@@ -141,6 +149,8 @@ const BELOW_EXTERNAL = `${EXTERNAL_DIRECTORY}/`;
 const LISTED_PER_FILE = 20;
 const MAX_DEPTH = 100;
 const MAX_PARSED_BYTES = 1024 * 1024;
+/** As much as an artefact holds. A small archive may hold a hundred times its size, and a chart a hundred archives. */
+const MAX_UNPACKED_BYTES = 200 * 1024 * 1024;
 
 /** @param isArtefact the tree holds what comes from elsewhere already, in EXTERNAL_DIRECTORY */
 export function closureWalk(
@@ -163,6 +173,7 @@ export function closureWalk(
     noteAbsent: (path) => note({ path, type: 'absent' }),
   });
   let files = 0;
+  let unpackedBytes = 0;
   let listed = 0;
 
   function note(entry: ClosureEntry): void {
@@ -171,6 +182,17 @@ export function closureWalk(
     noted.set(key, entry);
     if (entry.type === 'blob') files += 1;
     if (files > maxFiles) throw tooManyFiles(entry.path, maxFiles);
+  }
+
+  function countUnpacked(tree: FileTree): void {
+    const most = limits.maxUnpackedBytes ?? MAX_UNPACKED_BYTES;
+    for (const path of tree.paths) unpackedBytes += tree.read(path)?.byteLength ?? 0;
+    if (unpackedBytes <= most) return;
+    throw new HoldfastError(
+      'chart-too-large',
+      `with it, the charts that come in archives have more than ${most} bytes: depend on fewer`,
+      { details: { maxBytes: most } },
+    );
   }
 
   async function look(path: string): Promise<Found | undefined> {
@@ -312,6 +334,7 @@ export function closureWalk(
     isArtefact,
     mount: mounts.add,
     isMounted: mounts.has,
+    countUnpacked,
     readBlob: mounts.readBlob,
     addInline: (input) => void inline.push(input),
     replaceFile: (replacement) => void replacements.set(replacement.path, replacement),

@@ -17,7 +17,7 @@ import type { CommitReader } from './git-repository.ts';
 import { KUSTOMIZATION_FILES } from './kustomization-place.ts';
 import { isIgnoreFile } from './ignore-filter.ts';
 import { plainChoice } from './plain-globs.ts';
-import { renderRefused } from './repository-path.ts';
+import { isTooLong, renderRefused } from './repository-path.ts';
 
 /** One thing that a render depends on. Paths are from the repository's root. */
 export type ClosureEntry =
@@ -190,6 +190,7 @@ function isNeverManifest(name: string): boolean {
  */
 export function normalPath(application: Application): string {
   const { path } = application;
+  if (isTooLong(path)) throw renderRefused(JSON.stringify(path.slice(0, 200)), 'spec.path', 'is too long');
   const normal = posix.normalize(path === '' ? '.' : path).replace(/(.)\/$/, '$1');
   if (posix.isAbsolute(path) || normal === '..' || normal.startsWith('../') || /[\\\p{Cc}]/u.test(path)) {
     throw renderRefused(JSON.stringify(path), 'spec.path', 'must be relative and stay in the repository');

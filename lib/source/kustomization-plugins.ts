@@ -11,7 +11,7 @@ import {
   type KustomizeWalk,
   type Place,
 } from './kustomization-place.ts';
-import { isRemote, renderRefused, resolveInRepository } from './repository-path.ts';
+import { isRemote, isTooLong, renderRefused, resolveInRepository } from './repository-path.ts';
 
 /** Which members of a built-in plug-in's configuration name files, and what those are. */
 const FILE_MEMBERS: Readonly<Record<string, InputRole>> = {
@@ -131,7 +131,8 @@ async function visitPath(
   const text = pathOf(entry);
   const remote = [entry, text].find(isRemote);
   if (remote !== undefined) resolveInRepository(at.file, at.where, remote);
-  if (isInline(entry) || text === '' || posix.isAbsolute(text) || /[\\\p{Cc}]/u.test(text)) return;
+  if (isInline(entry) || text === '' || isTooLong(text) || posix.isAbsolute(text) || /[\\\p{Cc}]/u.test(text))
+    return;
   const path = posix.normalize(posix.join(posix.dirname(base), text));
   if (!isInRepositoryOf(base, path)) return;
   const found = await walk.look(path);

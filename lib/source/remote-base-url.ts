@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { isTooLong } from './repository-path.ts';
 
 /** A directory in another Git repository, as an entry of a kustomization names it. */
 export interface RemoteBase {
@@ -26,6 +27,7 @@ const PARAMETERS = new Set(['ref', 'version', 'timeout', 'submodules']);
  * nothing here: times are limited anyway, and submodules are never fetched.
  */
 export function parseRemoteBase(entry: string): ParsedRemoteBase {
+  if (isTooLong(entry)) return refused('it is too long for an address');
   if (/[\s\p{Cc}\\#]/u.test(entry)) return refused(`it holds a character that no address has: ${FORM}`);
   const [address, query] = splitOnce(entry.replace(/^git::/i, ''), '?');
   const full = /^github\.com\//i.test(address) ? `https://${address}` : address;

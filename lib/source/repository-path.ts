@@ -19,6 +19,10 @@ export function resolveInRepository(file: string, where: string, entry: string):
       `${shown} is remote: only what lies in the repository is rendered; commit a copy and refer to that`,
     );
   }
+  if (isTooLong(entry)) {
+    const why = `${shown} is longer than the ${MAX_PATH_LENGTH} characters of a path: correct it`;
+    throw renderRefused(file, where, why);
+  }
   if (posix.isAbsolute(entry) || /[\\\p{Cc}]/u.test(entry)) {
     const base = posix.dirname(file);
     throw renderRefused(file, where, `${shown} is not a relative path: write it relative to ${base}/`);
@@ -32,6 +36,13 @@ export function resolveInRepository(file: string, where: string, entry: string):
     );
   }
   return path;
+}
+
+const MAX_PATH_LENGTH = 4096;
+
+/** No file has such a path, and a megabyte of `../` takes minutes to normalise. */
+export function isTooLong(path: string): boolean {
+  return path.length > MAX_PATH_LENGTH;
 }
 
 /** Everything that kustomize or helm would fetch: schemes, `host:path`, `user@host:path`, GitHub short forms. */

@@ -9,7 +9,7 @@ import type { RenderLimits } from '../../../lib/render/limits.ts';
 import type { RenderInput } from '../../../lib/render/renderer.ts';
 import { NO_SANDBOX } from '../../../lib/render/sandbox.ts';
 import { packArtefact, unpackArtefact } from '../../../lib/source/artefact.ts';
-import type { Elsewhere } from '../../../lib/source/closure-walk.ts';
+import type { ClosureLimits, Elsewhere } from '../../../lib/source/closure-walk.ts';
 import { inputClosure } from '../../../lib/source/closure.ts';
 import type { CommitReader } from '../../../lib/source/git-repository.ts';
 import { plantCanary, type Canary } from '../../support/canary.ts';
@@ -24,6 +24,7 @@ export interface Attack {
   readonly files: Files;
   readonly facts?: Partial<Application>;
   readonly limits?: Partial<RenderLimits>;
+  readonly closureLimits?: ClosureLimits;
   readonly elsewhere?: Elsewhere;
   readonly input?: Pick<RenderInput, 'keys' | 'values' | 'kubeVersion' | 'apiVersions'>;
   /** In place of `files`. */
@@ -111,6 +112,7 @@ async function carryOut(given: Attack, temporaryDirectory: string, said: string[
       reader,
       application,
       salt: [],
+      limits: given.closureLimits ?? {},
       ...(given.elsewhere === undefined ? {} : { elsewhere: given.elsewhere }),
     });
     const { digest, bytes } = await packArtefact(closure);
