@@ -5,6 +5,7 @@ import { isObject } from './parse-manifests.ts';
 import { parseYaml } from './parse-yaml.ts';
 import type { ExternalContents } from './renderer.ts';
 import type { SecretTexts } from './secret-texts.ts';
+import { inOneLine } from './substitute/collect-variables.ts';
 
 /** What comes from Secrets is secret, as a whole and, where it is YAML, in each of its texts. */
 export function addExternalSecrets(
@@ -18,7 +19,7 @@ export function addExternalSecrets(
     for (const whole of [...(text === undefined ? [] : [text]), ...Object.values(entries)]) {
       secrets.add(whole, from);
       // As a variable it has no newlines.
-      secrets.add(whole.replaceAll('\n', ''), from);
+      secrets.add(inOneLine(whole), from);
       for (const part of partsOf(whole, limits)) secrets.add(part, from);
     }
   }

@@ -1,6 +1,7 @@
 import type { Json, JsonObject, KubeObject, Manifest } from '../model/resource.ts';
 import type { FileTree } from '../source/file-tree.ts';
 import { describeObject } from './describe-object.ts';
+import { inBase64, maskTexts } from './mask-texts.ts';
 import { isObject } from './parse-manifests.ts';
 import { renderFaultsError } from './render-faults.ts';
 import type { RenderFault } from './render-faults.ts';
@@ -27,7 +28,6 @@ const MIN_HIDDEN = 4;
 const MIN_TRACED = 8;
 /** Looked through at most to find out which texts to hide; beyond it they are hidden, wherever they stand. */
 const MAX_SEARCHED_BYTES = 512 * 1024 * 1024;
-const MASK = '***';
 
 /**
  * @param files as they are in Git, encrypted; what stands there in the open is no secret, whoever encrypted it elsewhere
@@ -76,7 +76,7 @@ export function collectSecretTexts(files: FileTree, definition: string): SecretT
       masked = undefined;
     },
     hidden,
-    mask: (text) => hidden().reduce((rest, secret) => rest.replaceAll(secret, MASK), text),
+    mask: (text) => maskTexts(text, hidden()),
     refuseOutside(manifests) {
       if (origins.size === 0) return;
       const within = searchFor([...origins.keys()].filter((text) => text.length >= MIN_TRACED));
@@ -146,7 +146,7 @@ function searchFor(texts: readonly string[]): Search {
   const byHash = new Map<number, { readonly form: string; readonly text: string }[]>();
   const first = new Uint8Array(1 << 16);
   for (const text of texts) {
-    for (const form of new Set([text, encoded(text)])) {
+    for (const form of new Set([text, ...inBase64(text)])) {
       const hash = hashAt(form, 0);
       first[hash & 0xffff] = 1;
       const known = byHash.get(hash);
@@ -165,12 +165,6 @@ function searchFor(texts: readonly string[]): Search {
     }
     return undefined;
   };
-}
-
-/** The digits that depend on the text alone, wherever its base64 ends. */
-function encoded(text: string): string {
-  const bytes = Buffer.from(text);
-  return bytes.toString('base64').slice(0, Math.floor((bytes.length * 8) / 6));
 }
 
 const BASE = 0x01000193;

@@ -1,4 +1,5 @@
 import { HoldfastError } from '../model/errors.ts';
+import { maskTexts } from './mask-texts.ts';
 import { ToolFailure } from './run-tool.ts';
 
 const MAX_WORDS = 2_000;
@@ -15,16 +16,13 @@ export function safeWords(
   hide: { readonly directory: string; readonly secrets: readonly string[] },
 ): string {
   if (hide.secrets.length > MAX_SECRETS) return '(left out: too many secrets to look for in it)';
-  let words = stderr
+  const words = stderr
     .slice(0, MAX_READ)
     .replaceAll(`${hide.directory}/tree/`, '')
     .replaceAll(`${hide.directory}/tree`, '.')
     .replaceAll(hide.directory, '');
-  for (const secret of [...hide.secrets].sort((a, b) => b.length - a.length)) {
-    words = words.replaceAll(secret, '***');
-  }
   // Half of what was read: a secret that the first cut split lies behind the second.
-  const kept = words.slice(0, MAX_READ / 2);
+  const kept = maskTexts(words, hide.secrets).slice(0, MAX_READ / 2);
   return (
     kept
       .replace(/\p{Cc}\[[0-9;?]*[A-Za-z]/gu, '')

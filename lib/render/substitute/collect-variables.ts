@@ -14,7 +14,8 @@ const NAME = /^[_A-Za-z][_A-Za-z0-9]*$/;
 
 /**
  * The variables of an application: those of its definition win over those from elsewhere, later ones of these over
- * earlier. Newlines are taken out of values, as in Flux: one in the middle of a line would end it.
+ * earlier. Newlines are taken out of values, as in Flux: one in the middle of a line would end it. So are carriage
+ * returns, which Flux leaves: to YAML they are newlines, and what follows one could be a field of the object.
  *
  * @throws HoldfastError `value-missing` for what is not there and not optional; `invalid-input` for a name that is none
  * in the definition, `render-failed` for one elsewhere, and for a secret without keys. None quotes a value
@@ -46,7 +47,7 @@ export function collectVariables(
     for (const [name, value] of Object.entries(content.entries)) {
       if (!NAME.test(name)) throw new HoldfastError('render-failed', `${where}: ${what}: ${nameFault(name)}`);
       variables.set(name, {
-        value: value.replaceAll('\n', ''),
+        value: inOneLine(value),
         ...(content.secret ? { secretFrom: what } : {}),
       });
     }
@@ -54,9 +55,14 @@ export function collectVariables(
   for (const [name, value] of Object.entries(own)) {
     if (!NAME.test(name))
       throw new HoldfastError('invalid-input', `spec.substitute.variables: ${nameFault(name)}`);
-    variables.set(name, { value: value.replaceAll('\n', '') });
+    variables.set(name, { value: inOneLine(value) });
   }
   return variables;
+}
+
+/** What a value comes to as a variable. */
+export function inOneLine(value: string): string {
+  return value.replaceAll(/[\n\r]/g, '');
 }
 
 function nameFault(name: string): string {

@@ -79,11 +79,13 @@ export function withCanary(): () => Canary {
 export async function attack(given: Attack): Promise<Outcome> {
   canary.heard();
   return await inTemporaryDirectory(async (temporaryDirectory) => {
-    const said: string[] = [];
+    const said: Said = { open: [], inSecrets: [] };
     try {
       return await carryOut(given, temporaryDirectory, said);
     } finally {
-      expect(canary.sightings(said.join('\n'))).toEqual([]);
+      expect(canary.sightings(said.open.join('\n'))).toEqual([]);
+      const known = [canary.elsewhere];
+      expect(canary.sightings(said.inSecrets.join('\n')).filter((each) => !known.includes(each))).toEqual([]);
       expect(canary.heard()).toEqual([]);
       expect(readdirSync(temporaryDirectory)).toEqual([]);
       expect(processesAt(temporaryDirectory)).toEqual([]);
@@ -100,7 +102,13 @@ export async function expectEnd(given: Attack, end: End): Promise<Outcome> {
   return outcome;
 }
 
-async function carryOut(given: Attack, temporaryDirectory: string, said: string[]): Promise<Outcome> {
+interface Said {
+  readonly open: string[];
+  /** What Secrets hold in their data, where a secret may be that was given to the render. */
+  readonly inSecrets: string[];
+}
+
+async function carryOut(given: Attack, temporaryDirectory: string, said: Said): Promise<Outcome> {
   const application = anApplication(given.facts ?? {});
   const reader =
     given.reader ?? memoryCommit({ ...given.files, [NEIGHBOUR]: configMap('n', `{s: ${canary.elsewhere}}`) });
@@ -118,11 +126,17 @@ async function carryOut(given: Attack, temporaryDirectory: string, said: string[
     const { digest, bytes } = await packArtefact(closure);
     const files = unpackArtefact(digest, bytes);
     const { manifests, warnings } = await renderer.render({ files, application, ...given.input });
-    said.push(JSON.stringify(manifests), ...warnings);
+    said.open.push(...warnings);
+    for (const { object, origin } of manifests) {
+      const { data, stringData, ...open } = object;
+      const isSecret = object.kind === 'Secret';
+      said.open.push(JSON.stringify([isSecret ? open : object, origin]));
+      if (isSecret) said.inSecrets.push(JSON.stringify([data, stringData]));
+    }
     return { code: 'rendered', message: '', manifests };
   } catch (error) {
-    said.push(...wordsOf(error), JSON.stringify(errorRecord(error)));
-    createJsonLog((line) => said.push(line)).error('render failed', { error });
+    said.open.push(...wordsOf(error), JSON.stringify(errorRecord(error)));
+    createJsonLog((line) => said.open.push(line)).error('render failed', { error });
     if (!(error instanceof HoldfastError)) throw error;
     return { code: error.code, message: error.message, manifests: [] };
   }
