@@ -57,7 +57,7 @@ export function measureRenderKustomize(): Measurement {
             }),
           );
         }
-        return judged(contests, { most: 1.3, mostMemory: 0.5 });
+        return judged(contests, { most: 1.5, mostMemory: 0.5 });
       }),
   };
 }
@@ -76,7 +76,8 @@ export function measureRenderChart(): Measurement {
           argv: (directory) => ['template', 'bench', directory],
           rounds: ROUNDS,
         });
-        return judged([only], { most: 2.5, mostMemory: 0.5 });
+        // Every template is checked and copied first, and every object read afterwards; helm by itself does neither.
+        return judged([only], { most: 3, mostMemory: 0.5 });
       }),
   };
 }
