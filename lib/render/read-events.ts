@@ -42,6 +42,8 @@ interface Read {
 }
 
 const NODE_WEIGHT = 16;
+/** The name is not quoted: it may be a password that begins with an asterisk. */
+const NO_ANCHOR = 'an alias has no anchor before it: put a text that begins with "*" in quotes';
 
 /**
  * From events to JSON. Held state is one document's anchors and the place in the events; an alias shares the value that
@@ -148,10 +150,8 @@ export class EventReader {
   #readAlias(event: AliasEvent, depth: number): Read {
     const name = this.#body.slice(event.anchorStart, event.anchorEnd);
     const target = this.#anchors.get(name);
-    if (target === undefined)
-      throw new YamlRefusal(event.anchorStart, `alias *${name} has no anchor before it`);
-    if (target === 'open')
-      throw new YamlRefusal(event.anchorStart, `alias *${name} lies inside its own anchor`);
+    if (target === undefined) throw new YamlRefusal(event.anchorStart, NO_ANCHOR);
+    if (target === 'open') throw new YamlRefusal(event.anchorStart, 'an alias lies inside its own anchor');
     for (const budget of this.#budgets) budget.weight += target.weight;
     if (this.#budgets.some(({ weight, most }) => weight > most)) {
       throw new YamlRefusal(

@@ -134,6 +134,32 @@ withTools(`kustomize does not tell a secret by failing${whySkipped}`, () => {
   });
 });
 
+describe('a faulty Secret does not tell its values', () => {
+  it.each([
+    ['an alias', (secret: string) => `*${secret}`],
+    ['an alias inside of its anchor', (secret: string) => `&${secret} [*${secret}]`],
+    ['an open quote', (secret: string) => `"${secret}`],
+    ['a number', (secret: string) => `!!int ${secret}`],
+    ['a directive', (secret: string) => `x\n%${secret}`],
+    ['a mapping in its place', (secret: string) => `a\n    b: ${secret}\n c: ${secret}`],
+    ['a tab', (secret: string) => `x\n\t${secret}: y`],
+    ['a tag', (secret: string) => `!${secret}! x`],
+    ['bytes that are none', (secret: string) => `!!binary ${secret}`],
+  ])('that could be %s', async (_name, value) => {
+    const text = `apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData:\n  p: ${value(canary().elsewhere)}\n`;
+
+    const plain = await attack({ files: { 'app/a.yaml': text } });
+    const resource = await attack({
+      files: { 'app/kustomization.yaml': 'resources: [a.yaml]', 'app/a.yaml': text },
+    });
+
+    expect([plain.code, resource.code]).toEqual([
+      expect.stringMatching(/^render-failed$|^rendered$/),
+      expect.stringMatching(/^render-(?:failed|refused)$|^rendered$/),
+    ]);
+  });
+});
+
 const KEYS = { ageIdentities: [IDENTITY] };
 const KEPT = { metadata: { encrypted_regex: '^(data|stringData)$' } };
 const encrypted = (kind: string) =>
