@@ -245,13 +245,22 @@ withCluster('pruning on a real cluster', () => {
       return pods?.length === 1 ? true : undefined;
     }, 'the Deployment has a Pod');
 
-    const { results } = await executePrune(
-      pruneDeps(kube, target),
-      live.map((each) => aPrune(each)),
-    );
+    const pruneAll = async () => {
+      const { results } = await executePrune(
+        pruneDeps(kube, target),
+        live.map((each) => aPrune(each)),
+      );
+      return results.map((result) => (result.kind === 'withheld' ? result.why : result.kind));
+    };
 
-    const summary = results.map((result) => (result.kind === 'withheld' ? result.why : result.kind));
-    expect(summary).toEqual(['terminating', 'pruned', 'pruned', 'pruned']);
+    const first = await pruneAll();
+
+    expect(first.slice(1)).toEqual(['pruned', 'pruned', 'pruned']);
+    // The collector may be half way: a Pod whose ReplicaSet went a moment ago proves nothing, and the next run asks again.
+    await eventually(
+      async () => (['terminating', 'pruned'].includes((await pruneAll())[0] ?? '') ? true : undefined),
+      'the namespace goes with all that was in it',
+    );
   });
 
   it('withholds a CRD whose custom resources are not all to go, and deletes it with the last', async () => {
@@ -279,8 +288,11 @@ withCluster('pruning on a real cluster', () => {
     expect(second.results.map((result) => result.kind)).toEqual(['terminating', 'pruned']);
     const ref = await refOf(kube, crd);
     await eventually(async () => ((await kube.get(ref)) === undefined ? true : undefined), 'the CRD is gone');
-    const gone = await executePrune(pruneDeps(kube, target), [aPrune(crdLive), aPrune(one)]);
-    expect(gone.results.map((result) => result.kind)).toEqual(['pruned', 'pruned']);
+    // Discovery of a group that is just going may fail, which says nothing of its objects: the next run asks again.
+    await eventually(async () => {
+      const { results } = await executePrune(pruneDeps(kube, target), [aPrune(crdLive), aPrune(one)]);
+      return results.every(({ kind }) => kind === 'pruned') ? true : undefined;
+    }, 'both are known to be gone');
   });
 
   it('keeps an object whose own entry another manager of the same name style does not prove', async () => {
