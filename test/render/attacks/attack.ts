@@ -40,7 +40,7 @@ export interface Outcome {
 
 /** What a row expects. */
 export interface End {
-  readonly code: ErrorCode | 'rendered';
+  readonly code: ErrorCode | 'rendered' | RegExp;
   /** In the error's message. */
   readonly says?: string | RegExp;
 }
@@ -96,7 +96,9 @@ export async function attack(given: Attack): Promise<Outcome> {
 export async function expectEnd(given: Attack, end: End): Promise<Outcome> {
   const outcome = await attack(given);
 
-  expect(outcome).toMatchObject({ code: end.code });
+  // With the message beside it: a failure says what was said.
+  const code: unknown = end.code instanceof RegExp ? expect.stringMatching(end.code) : end.code;
+  expect(outcome).toMatchObject({ code });
   if (typeof end.says === 'string') expect(outcome.message).toContain(end.says);
   else if (end.says !== undefined) expect(outcome.message).toMatch(end.says);
   return outcome;
@@ -175,4 +177,10 @@ export function aChart(files: Files = {}, template = configMap('cm')): Files {
 /** A ConfigMap with one expression in it. */
 export function templateOf(expression: string): string {
   return `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: cm}\ndata:\n  x: ${expression}\n`;
+}
+
+/** What its expression came to. */
+export function textOf(manifests: readonly Manifest[]): string {
+  const data = manifests[0]?.object['data'] as { readonly x?: string } | undefined;
+  return data?.x ?? 'nothing was rendered';
 }

@@ -1,7 +1,17 @@
 import { tgzOf, type Entry } from '../../charts/chart-world.ts';
 import { configMap, namesOf } from '../rendering.ts';
 import { whySkipped, withTools } from '../tools-for-tests.ts';
-import { aChart, attack, CHART, expectEnd, NEIGHBOUR, refused, templateOf, withCanary } from './attack.ts';
+import {
+  aChart,
+  attack,
+  CHART,
+  expectEnd,
+  NEIGHBOUR,
+  refused,
+  templateOf,
+  textOf,
+  withCanary,
+} from './attack.ts';
 import type { End, Files } from './attack.ts';
 
 const canary = withCanary();
@@ -149,10 +159,10 @@ describe('a link or a submodule in a chart is refused', () => {
   });
 });
 
-const header = (name: string, facts: Partial<Entry['header']> & object = {}, content = ''): Entry => ({
+const header = (name: string, facts: NonNullable<Entry['header']> = {}, content = ''): Entry => ({
   name,
   content,
-  header: facts as NonNullable<Entry['header']>,
+  header: facts,
 });
 const chartYaml: Entry = { name: 'x/Chart.yaml', content: 'apiVersion: v2\nname: x\nversion: 1.0.0\n' };
 
@@ -256,7 +266,9 @@ withTools(`names that look like something else${whySkipped}`, () => {
       facts: { render: { tool: 'helm', helm: { parameters } } },
     });
 
-    expect(JSON.parse((manifests[0]?.object['data'] as { x: string }).x)).toEqual({
+    const [first] = manifests;
+    if (first === undefined) throw new Error('nothing was rendered');
+    expect(JSON.parse((first.object['data'] as { x: string }).x)).toEqual({
       a: 'x,b=y --post-renderer=/bin/sh',
       c: '@/etc/passwd',
       d: [canary().file],

@@ -1,12 +1,19 @@
 import { configMap } from '../rendering.ts';
 import { whySkipped, withTools } from '../tools-for-tests.ts';
-import { aChart, attack, CHART, expectEnd, failed, NEIGHBOUR, templateOf, withCanary } from './attack.ts';
+import {
+  aChart,
+  attack,
+  CHART,
+  expectEnd,
+  failed,
+  NEIGHBOUR,
+  templateOf,
+  textOf,
+  withCanary,
+} from './attack.ts';
 import type { Files } from './attack.ts';
 
 const canary = withCanary();
-
-const textOf = (manifests: readonly { readonly object: unknown }[]) =>
-  (manifests[0]?.object as { data: { x: string } }).data.x;
 
 withTools(`a template reaches nothing outside of its chart${whySkipped}`, () => {
   // Beside the chart lies what it may not have; some of these are errors in helm, some give nothing.
