@@ -31,11 +31,21 @@ export function readYamlFile(text: string): EncryptedFile {
   return {
     metadata,
     leaves,
-    write: () => Buffer.from(documents.map((document) => document.toString({ lineWidth: 0 })).join('')),
+    write: () =>
+      Buffer.from(escaped(documents.map((document) => document.toString({ lineWidth: 0 })).join(''))),
   };
 }
 
+/** They end a line to the tools, and not here: what follows one in a comment would be a field that no MAC covers. */
+const LINE_BREAKS = /[\u0085\u2028\u2029]|\r(?!\n)/;
+
+/** SOPS itself writes them escaped. They can only come out of a value, in double quotes. */
+function escaped(text: string): string {
+  return text.replaceAll('\u0085', '\\N').replaceAll('\u2028', '\\L').replaceAll('\u2029', '\\P');
+}
+
 function parse(text: string): readonly Document.Parsed[] {
+  if (LINE_BREAKS.test(text)) throw sopsFault('a line break other than a line feed: save it with line feeds');
   try {
     // Bounds nesting before anything recursive looks at it.
     parseEvents(text, { maxDepth: MAX_DEPTH });

@@ -1,17 +1,7 @@
 import { tgzOf, type Entry } from '../../charts/chart-world.ts';
 import { configMap, namesOf } from '../rendering.ts';
 import { whySkipped, withTools } from '../tools-for-tests.ts';
-import {
-  aChart,
-  attack,
-  CHART,
-  expectEnd,
-  NEIGHBOUR,
-  refused,
-  templateOf,
-  textOf,
-  withCanary,
-} from './attack.ts';
+import { aChart, attack, CHART, expectEnd, NEIGHBOUR, refused, templateOf, withCanary } from './attack.ts';
 import type { End, Files } from './attack.ts';
 
 const canary = withCanary();

@@ -141,3 +141,30 @@ withTools(`a kustomization is refused${whySkipped}`, () => {
     },
   );
 });
+
+describe('globs of a plain directory', () => {
+  it.each([
+    '../**',
+    '/**',
+    '**/../../*',
+    './a.yaml',
+    'a//b',
+    `../${NEIGHBOUR}`,
+    '[',
+    `{${'a,'.repeat(300)}}`,
+  ])('are refused: %j', async (glob) => {
+    const files = { 'app/own.yaml': configMap('own') };
+
+    for (const field of ['include', 'exclude']) {
+      const facts = { render: { tool: 'plain' as const, plain: { [field]: [glob.slice(0, 1_000)] } } };
+      await expectEnd({ files, facts }, refused(`render.plain.${field}[0]`));
+    }
+  });
+
+  it('see nothing beside the directory', async () => {
+    const files = { 'app/own.yaml': configMap('own'), 'app/link': { type: 'symlink' as const } };
+    const facts = { render: { tool: 'plain' as const, plain: { include: ['**'], exclude: ['*.yml'] } } };
+
+    await expectEnd({ files, facts }, refused('symbolic links are not followed'));
+  });
+});

@@ -255,6 +255,52 @@ describe('a file of SOPS is refused', () => {
   }
 });
 
+describe('what no MAC covers', () => {
+  it.each([
+    ['next line', '\u0085'],
+    ['line separator', '\u2028'],
+    ['paragraph separator', '\u2029'],
+    ['carriage return', '\r'],
+  ])('is no field behind a %s in a comment', async (_name, lineBreak) => {
+    const text = encrypted('Secret').replace('kind:', `# comment${lineBreak}immutable: true\nkind:`);
+
+    await expectEnd({ files: { 'app/a.yaml': text }, input: { keys: KEYS } }, failed('line feed'));
+  });
+
+  it('is a comment, and changes nothing', async () => {
+    const text = encrypted('Secret').replace('kind:', '# immutable: true\nkind:');
+
+    const { manifests } = await attack({ files: { 'app/a.yaml': text }, input: { keys: KEYS } });
+
+    expect(Object.keys(manifests[0]?.object ?? {}).sort()).toEqual([
+      'apiVersion',
+      'kind',
+      'metadata',
+      'stringData',
+    ]);
+  });
+});
+
+withTools(`a decrypted value is one to helm, too${whySkipped}`, () => {
+  it.each(['\u0085', '\u2028', '\u2029', '\r', '\n', '\t', '\u0000', '\u001b', '\ufeff'])(
+    'with %j in it',
+    async (odd) => {
+      const value = `a${odd}planted: x`;
+      const values = yamlFile((s) => `password: ${s.enc('password:', value)}\n`);
+      const template =
+        'apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {x: "{{ .Values | toJson | b64enc }}"}\n';
+
+      const { manifests } = await attack({
+        files: aChart({ 'app/values.yaml': values }, template),
+        input: { keys: KEYS },
+      });
+
+      const data = manifests[0]?.object['data'] as { readonly x: string } | undefined;
+      expect(JSON.parse(Buffer.from(data?.x ?? '', 'base64').toString())).toEqual({ password: value });
+    },
+  );
+});
+
 withTools(`what SOPS encrypted is refused outside of a Secret${whySkipped}`, () => {
   const variable = () => yamlFile((s) => `password: ${s.enc('password:', canary().elsewhere)}\n`);
   const binary = () => jsonFile((s) => `"data": "${s.enc('data:', canary().elsewhere)}"`);
