@@ -1,5 +1,6 @@
 import type { Application } from '../model/application.ts';
 import type { Json, KubeObject, Manifest, Origin } from '../model/resource.ts';
+import { jsonAsYaml } from './json-as-yaml.ts';
 import { decodeText, parseManifests } from './parse-manifests.ts';
 import { parseYaml } from './parse-yaml.ts';
 import { isWorthHiding, refused, secretTexts } from './preflight.ts';
@@ -55,7 +56,7 @@ export async function postRender(
 
 /** JSON is YAML, and leaves no scalar to be read as another one. */
 function jsonDocument(value: unknown): Buffer {
-  return Buffer.from(`---\n${JSON.stringify(value)}\n`);
+  return Buffer.from(`---\n${jsonAsYaml(value)}\n`);
 }
 
 function identityOf({ apiVersion, kind, metadata }: KubeObject): string {

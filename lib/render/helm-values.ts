@@ -6,6 +6,7 @@ import { normalPath } from '../source/closure.ts';
 import { externalKey } from '../model/external-values.ts';
 import { mergeValues, parseSetPath, setValue, typedSetValue } from './helm-set-path.ts';
 import type { PathStep } from './helm-set-path.ts';
+import { jsonAsYaml } from './json-as-yaml.ts';
 import type { RenderLimits } from './limits.ts';
 import { decodeText, isObject } from './parse-manifests.ts';
 import { parseYaml } from './parse-yaml.ts';
@@ -182,7 +183,7 @@ function textsOf(value: Json): readonly string[] {
 }
 
 function jsonOf(value: Json): Uint8Array {
-  return Buffer.from(JSON.stringify(value));
+  return Buffer.from(jsonAsYaml(value));
 }
 
 /** A single argument may have 128 KiB on Linux, all of them 2 MiB. */

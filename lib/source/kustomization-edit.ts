@@ -1,5 +1,6 @@
 import type { ImageOverride, KustomizePatch } from '../model/application.ts';
 import type { Json, JsonObject } from '../model/resource.ts';
+import { jsonAsYaml } from '../render/json-as-yaml.ts';
 import { isObject } from './kustomization-place.ts';
 
 /** What an application sets on top of a kustomization. */
@@ -43,12 +44,9 @@ export function editKustomization(present: JsonObject, edits: KustomizationEdits
   };
 }
 
-/** The file that the tool reads. JSON, with everything escaped in which YAML would see more than JSON does. */
+/** The file that the tool reads. */
 export function kustomizationText(kustomization: JsonObject): string {
-  return JSON.stringify(withCurrentNames(kustomization), null, 1).replace(
-    /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return jsonAsYaml(withCurrentNames(kustomization), 1);
 }
 
 /** kustomize renames the old field in the text before it parses it, but not where it stands in quotes. */

@@ -5,7 +5,7 @@ import { anApplication, configMap, namesOf } from '../rendering.ts';
 import { IDENTITY, OTHER_IDENTITY } from '../sops/age-vectors.ts';
 import { jsonFile, yamlFile } from '../sops/build-sops.ts';
 import { whySkipped, withTools } from '../tools-for-tests.ts';
-import { aChart, attack, expectEnd, failed, refused, templateOf, withCanary } from './attack.ts';
+import { aChart, attack, expectEnd, failed, refused, templateOf, textOf, withCanary } from './attack.ts';
 import type { Attack, Files } from './attack.ts';
 
 const canary = withCanary();
@@ -299,6 +299,30 @@ withTools(`a decrypted value is one to helm, too${whySkipped}`, () => {
       expect(JSON.parse(Buffer.from(data?.x ?? '', 'base64').toString())).toEqual({ password: value });
     },
   );
+});
+
+withTools(`a value from elsewhere is one to helm, too${whySkipped}`, () => {
+  it.each(['\u0085', '\u2028', '\u2029', '\r', '\n', '\u007f', '\ufeff'])('with %j in it', async (odd) => {
+    const value = `a${odd}planted: x`;
+    const source = { kind: 'ConfigMap', name: 'v', key: 'k', targetPath: 'b' } as const;
+    const helm = {
+      values: { a: value },
+      valuesFrom: [source],
+    };
+    const facts: Partial<Application> = { render: { tool: 'helm', helm } };
+    const values: RenderInput['values'] = new Map([
+      [externalKey(source, anApplication(facts)), { entries: { k: value }, secret: false }],
+    ]);
+
+    const { manifests } = await attack({
+      files: aChart({}, templateOf('{{ .Values | toJson | b64enc | quote }}')),
+      facts,
+      input: { values },
+    });
+
+    const read = JSON.parse(Buffer.from(textOf(manifests), 'base64').toString()) as unknown;
+    expect(read).toEqual({ a: value, b: value });
+  });
 });
 
 withTools(`what SOPS encrypted is refused outside of a Secret${whySkipped}`, () => {
