@@ -95,12 +95,22 @@ withCluster('the judge, on every kind that the test cluster serves', () => {
     });
 
     it('is clean while nobody touches it, and when we apply the same again', async () => {
-      await subject.calm();
+      const verdicts = async (): Promise<readonly Verdict[]> => {
+        await subject.calm();
+        const untouched = await subject.judged();
+        return [untouched, await subject.judged(await subject.record(kind.object))];
+      };
 
-      const untouched = await subject.judged();
-      const again = await subject.judged(await subject.record(kind.object));
+      const given =
+        kind.settledCleanly === false
+          ? // A controller may write at any moment: what counts is that between two writes it is clean.
+            await eventually(async () => {
+              const both = await verdicts();
+              return both.every((verdict) => verdict.kind === 'clean') ? both : undefined;
+            }, 'it is clean between two writes of its controller')
+          : await verdicts();
 
-      expect([untouched, again]).toEqual([CLEAN, CLEAN]);
+      expect(given).toEqual([CLEAN, CLEAN]);
     });
 
     it.each(Object.entries(EDITS))('is suspect after %s', async (_edit, make) => {
