@@ -53,7 +53,11 @@ export async function startDynamodbEmulator(options: DynamodbEmulatorOptions): P
       },
     );
   });
-  const port = await listenOnLoopback(server, options.port ?? 0);
+  const port = await listenOnLoopback(server, options.port ?? 0).catch(async (error: unknown) => {
+    // Otherwise it goes on opening its files, in a directory that somebody may remove.
+    await closeStore(inner);
+    throw error;
+  });
   return {
     port,
     endpoint: `http://${LOOPBACK}:${port}`,
